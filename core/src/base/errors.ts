@@ -1,0 +1,116 @@
+/** What went wrong, as a closed set that a caller can branch on. */
+export type MusterErrorCode =
+  | "INVALID_OPTION"
+  | "NOT_SERIALIZABLE"
+  | "DUPLICATE_TASK"
+  | "TASK_FAILED"
+  | "TASK_TIMEOUT"
+  | "TASK_CANCELLED"
+  | "UPSTREAM_FAILED"
+  | "WORKER_LOST"
+  | "UNSATISFIABLE_RESOURCES"
+  | "CLUSTER_CLASS"
+  | "CLUSTER_START"
+  | "CODE"
+  | "PROTOCOL"
+  | "DEADLINE"
+  | "CANCELLED"
+  | "CLOSED"
+  | "INTERNAL";
+
+const brands = new WeakMap<object, symbol>();
+
+/**
+ * Makes `instanceof` look for a brand instead of a prototype, so that it holds across two installed
+ * copies of this package and across threads' module graphs.
+ */
+export function brand(constructor: { name: string; prototype: object }): void {
+  const mark = Symbol.for(`muster.error.${constructor.name}`);
+  brands.set(constructor, mark);
+  Object.defineProperty(constructor.prototype, mark, { value: true });
+  Object.defineProperty(constructor, Symbol.hasInstance, {
+    value(this: object, candidate: unknown): boolean {
+      const wanted = brands.get(this);
+      if (wanted === undefined) return Function.prototype[Symbol.hasInstance].call(this, candidate);
+      return typeof candidate === "object" && candidate !== null && wanted in candidate;
+    },
+  });
+}
+
+/** The base of every error that Muster throws: a `code` to branch on, and the `cause` kept. */
+export class MusterError extends Error {
+  readonly code: MusterErrorCode;
+
+  constructor(code: MusterErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static {
+    MusterError.prototype.name = "MusterError";
+    brand(MusterError);
+  }
+}
+
+/** An option or argument that cannot be used as it is. */
+export class InvalidOptionError extends MusterError {
+  /** The option, as the user wrote it: `"adaptKwargs.minimum"`. */
+  readonly option: string;
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super("INVALID_OPTION", message, options);
+    this.option = option;
+  }
+
+  static {
+    InvalidOptionError.prototype.name = "InvalidOptionError";
+    brand(InvalidOptionError);
+  }
+}
+
+/** A value that cannot travel to another process: says which, and where inside the argument it is. */
+export class NotSerializableError extends MusterError {
+  /** Where the value is: `"argument 1.options.onDone"`. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super("NOT_SERIALIZABLE", message, options);
+    this.path = path;
+  }
+
+  static {
+    NotSerializableError.prototype.name = "NotSerializableError";
+    brand(NotSerializableError);
+  }
+}
+
+/** A wait that took longer than it was allowed to. */
+export class DeadlineError extends MusterError {
+  readonly timeoutMs: number;
+
+  constructor(message: string, timeoutMs: number, options?: ErrorOptions) {
+    super("DEADLINE", message, options);
+    this.timeoutMs = timeoutMs;
+  }
+
+  static {
+    DeadlineError.prototype.name = "DeadlineError";
+    brand(DeadlineError);
+  }
+}
+
+/** The thrown value as an `Error`, whatever it was. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === "string" ? thrown : `A value that is no Error was thrown: ${describe(thrown)}`, {
+    cause: thrown,
+  });
+}
+
+function describe(value: unknown): string {
+  try {
+    return typeof value === "object" ? (JSON.stringify(value) ?? String(value)) : String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

@@ -1,0 +1,75 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { DeadlineError, MusterError } from "./errors.ts";
+
+/** How long to wait, and what ends the wait early. */
+export interface WaitOptions {
+  /** Milliseconds. */
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+  clock?: Clock;
+}
+
+/** The error of a wait that `signal` ended. */
+export function abortedError(what: string, signal: AbortSignal): MusterError {
+  return new MusterError("CANCELLED", `${what} was cancelled.`, { cause: signal.reason });
+}
+
+/**
+ * `promise`, or an error once the deadline passed or the signal fired. The work behind the promise is not
+ * stopped: whoever waits says what it waited for in `what` ("The start of worker 3").
+ */
+export function withDeadline<T>(promise: PromiseLike<T>, what: string, options: WaitOptions): Promise<T> {
+  const { timeoutMs, signal, clock = systemClock } = options;
+  return new Promise<T>((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortedError(what, signal));
+      return;
+    }
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () => {
+            end();
+            reject(new DeadlineError(`${what} took longer than ${timeoutMs} ms.`, timeoutMs));
+          });
+    const onAbort = (): void => {
+      end();
+      reject(abortedError(what, signal!));
+    };
+    const end = (): void => {
+      timer?.cancel();
+      signal?.removeEventListener("abort", onAbort);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    promise.then(
+      (value) => {
+        end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        end();
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Resolves after `delayMs`; rejects as cancelled once `signal` fires. */
+export function delay(delayMs: number, options: Omit<WaitOptions, "timeoutMs"> = {}): Promise<void> {
+  const { signal, clock = systemClock } = options;
+  return new Promise<void>((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortedError("A delay", signal));
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(abortedError("A delay", signal!));
+    };
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,109 @@
+import type { WorkerDeath } from "../cluster/worker-link.ts";
+import type { CallSite, CodeUnit } from "../code/code-unit.ts";
+import type { LogEvent } from "../events/event.ts";
+
+/** A function that tasks run, as one run of a flow knows it. */
+export interface TaskFunction {
+  /** Its number in this run, from 0: what travels instead of its name. */
+  readonly index: number;
+  readonly name: string;
+  /** The function as this process has it. */
+  readonly local: (...args: never[]) => unknown;
+  /** Where it is defined; tells two tasks of one name apart. */
+  readonly site: CallSite | undefined;
+  /** How it gets to a worker. Set before the first task of it is submitted to an engine that needs it. */
+  code: CodeUnit | undefined;
+  /** Moving average of how long it takes, in milliseconds; undefined before the first one ended. */
+  expectedMs: number | undefined;
+  /** What a slot must have. */
+  readonly resources: Readonly<Record<string, number>> | undefined;
+  /** Milliseconds an attempt may take. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** A task that may run now, as an engine sees it. The scheduler owns it; an engine only reads. */
+export interface EngineTask {
+  readonly id: number;
+  /** Counts from 1. A report of another attempt is not for this one. */
+  readonly attempt: number;
+  readonly fn: TaskFunction;
+  /** What `Engine.pack` made of the arguments. */
+  readonly payload: unknown;
+  /** The tasks whose values the arguments refer to, in the order that `pack` found them. All have a value. */
+  readonly dependencies: readonly { readonly value: unknown }[];
+  readonly priority: number;
+  /** `true`: nothing may be sent ahead with it, since it was there when a worker was lost. */
+  readonly alone: boolean;
+}
+
+/** The end of an attempt. */
+export interface TaskReport {
+  readonly id: number;
+  readonly attempt: number;
+  readonly worker: string;
+  /**
+   * `success`: `value` is what the engine keeps of the result. `failure`: the task threw `error`.
+   * `timeout`, `cancelled`: it was ended. `lost`: its worker or thread died.
+   */
+  readonly kind: "success" | "failure" | "timeout" | "cancelled" | "lost";
+  readonly value: unknown;
+  readonly error: Error | undefined;
+  /** Milliseconds that it ran. */
+  readonly durationMs: number;
+  /** With `lost`: whether it had started, as far as one can know. */
+  readonly started: boolean;
+  /** With `lost`: the end of its worker. */
+  readonly death: WorkerDeath | undefined;
+}
+
+/** Who hears from an engine. Calls come in batches and never re-enter the engine's caller. */
+export interface EngineListener {
+  /** Attempts that run now. One that ends within some milliseconds is reported with its end alone. */
+  started(tasks: readonly { readonly id: number; readonly attempt: number; readonly worker: string }[]): void;
+  reported(reports: readonly TaskReport[]): void;
+  log(event: LogEvent): void;
+  /** The engine cannot go on. */
+  failed(error: Error): void;
+}
+
+/** What arguments became: the engine's form of them, and the futures found inside, in order. */
+export interface Packed<Dependency> {
+  readonly payload: unknown;
+  readonly dependencies: readonly Dependency[];
+}
+
+/** Finds the task behind a future; undefined for a value that is none. Lists stand for all their elements. */
+export type FutureLookup<Dependency> = (value: object) => Dependency | readonly Dependency[] | undefined;
+
+/**
+ * WHERE tasks run and how they get there. The scheduler decides when a task may run and submits it; the engine
+ * places it, carries it, and reports its end, once an attempt.
+ */
+export interface Engine extends AsyncDisposable {
+  /** Whether functions travel, so that their code must be shipped. */
+  readonly needsCode: boolean;
+  start(listener: EngineListener): Promise<void>;
+  /**
+   * Takes the arguments of a task as they are now.
+   * @throws NotSerializableError naming the task and the path inside the argument
+   */
+  pack<Dependency>(args: readonly unknown[], taskName: string, lookup: FutureLookup<Dependency>): Packed<Dependency>;
+  /** Takes tasks that may run now. Order is kept among equal priorities. */
+  submit(tasks: readonly EngineTask[]): void;
+  /**
+   * Ends an attempt wherever it is: one that waits is forgotten, one that runs sees `context.signal` and after
+   * `graceMs` loses its thread. A `cancelled` report follows, unless it ended by itself meanwhile.
+   */
+  cancel(id: number, attempt: number, graceMs: number): void;
+  /** The value itself, from what the engine kept of it. */
+  unpack(value: unknown): unknown | Promise<unknown>;
+  /** One value of many: what the engine keeps of an array whose elements it keeps. */
+  gather(values: readonly unknown[]): unknown;
+  /**
+   * Why no worker that may come can run tasks of this function, or undefined.
+   * Called once a function, at its first submission.
+   */
+  whyImpossible(fn: TaskFunction): string | undefined;
+  /** Stops taking tasks, ends what runs, lets workers go. Idempotent, bounded by `graceMs`. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
