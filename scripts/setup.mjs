@@ -3,8 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-process.chdir(new URL("..", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const stampFile = "node_modules/.muster-setup";
 const wanted = createHash("sha256").update(readFileSync("package-lock.json")).digest("hex");
 const installed = existsSync(stampFile) ? readFileSync(stampFile, "utf8") : "";

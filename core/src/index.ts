@@ -1,1 +1,28 @@
-export {};
+/**
+ * TypeScript flows on clusters that exist only as long as the flow runs.
+ * @module
+ */
+export { type Clock, SimulatedClock, systemClock, type Timer } from "./base/clock.ts";
+export {
+  DeadlineError,
+  InvalidOptionError,
+  MusterError,
+  type MusterErrorCode,
+  NotSerializableError,
+} from "./base/errors.ts";
+export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
+export * from "./cluster/index.ts";
+export type { LogLevel, MusterEvent, StateName } from "./events/event.ts";
+export { EventLog } from "./events/event-log.ts";
+export * from "./executor/index.ts";
+export * from "./flow/index.ts";
+export {
+  TaskCancelledError,
+  TaskTimeoutError,
+  UpstreamFailedError,
+  WorkerLostError,
+} from "./scheduler/errors.ts";
+export { type ExponentialOptions, exponential, type RetryDelay } from "./scheduler/retry.ts";
+export { RemoteTaskError } from "./wire/errors.ts";
+export { WorkerExitCode } from "./worker/exit-code.ts";
+export { workerFile } from "./worker/worker-file.ts";

@@ -24,11 +24,11 @@ const brands = new WeakMap<object, symbol>();
  * Makes `instanceof` look for a brand instead of a prototype, so that it holds across two installed
  * copies of this package and across threads' module graphs.
  */
-export function brand(constructor: { name: string; prototype: object }): void {
-  const mark = Symbol.for(`muster.error.${constructor.name}`);
-  brands.set(constructor, mark);
-  Object.defineProperty(constructor.prototype, mark, { value: true });
-  Object.defineProperty(constructor, Symbol.hasInstance, {
+export function brand(owner: { name: string; prototype: object }): void {
+  const mark = Symbol.for(`muster.error.${owner.name}`);
+  brands.set(owner, mark);
+  Object.defineProperty(owner.prototype, mark, { value: true });
+  Object.defineProperty(owner, Symbol.hasInstance, {
     value(this: object, candidate: unknown): boolean {
       const wanted = brands.get(this);
       if (wanted === undefined) return Function.prototype[Symbol.hasInstance].call(this, candidate);
@@ -102,9 +102,12 @@ export class DeadlineError extends MusterError {
 /** The thrown value as an `Error`, whatever it was. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
-  return new Error(typeof thrown === "string" ? thrown : `A value that is no Error was thrown: ${describe(thrown)}`, {
-    cause: thrown,
-  });
+  return new Error(
+    typeof thrown === "string" ? thrown : `A value that is no Error was thrown: ${describe(thrown)}`,
+    {
+      cause: thrown,
+    },
+  );
 }
 
 function describe(value: unknown): string {

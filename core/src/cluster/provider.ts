@@ -79,7 +79,10 @@ export interface WorkerProvider {
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]>;
   /** What becomes of the workers, from the beginning; ends when `signal` fires. Called once, after `open`. */
   observe(signal: AbortSignal): AsyncIterable<WorkerObservation>;
-  /** Stops workers: politely, and after `graceMs` by force. Unknown and ended ones are fine. Returns when they are gone. */
+  /**
+   * Stops workers: politely, and after `graceMs` by force. Unknown and ended ones are fine. Returns when they are
+   * gone, and `observe` has told how they ended. May be called again for the same ones with a shorter grace.
+   */
   terminate(ids: readonly WorkerId[], options: { readonly graceMs: number }): Promise<void>;
   /** A worker's output, line by line, from the first line on, also after its death; ends at its end, or with `signal`. */
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string>;

@@ -29,7 +29,13 @@ export interface WorkerDeath {
 }
 
 export type WorkerLinkEvent =
-  | { readonly type: "joined"; readonly id: WorkerId; readonly slots: number; readonly pid: number; readonly host: string }
+  | {
+      readonly type: "joined";
+      readonly id: WorkerId;
+      readonly slots: number;
+      readonly pid: number;
+      readonly host: string;
+    }
   | { readonly type: "busy"; readonly id: WorkerId; readonly running: number }
   | { readonly type: "left"; readonly id: WorkerId; readonly drained: boolean; readonly reason: string };
 

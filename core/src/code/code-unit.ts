@@ -4,12 +4,22 @@ export interface CallSite {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /**
+   * Whether the call was made by a function that runs later, not while its module was evaluated: what it
+   * defines does not exist where the module is only imported. Unknown counts as `false`.
+   */
+  readonly nested?: boolean;
+  /**
+   * The module to import to get what is defined: the one that was evaluated when the call was made, which is
+   * another than `file` if a helper made it. Undefined if nested, and in a bundle, where all is imported.
+   */
+  readonly module?: string;
 }
 
 /** Code that a worker loads before it runs a task of it. Content-addressed: the same id is the same code. */
 export type CodeUnit = BundleUnit | InlineUnit;
 
-/** A bundle: one ES module that defines tasks by name when it is imported. */
+/** A bundle: one ES module that defines tasks by name when its roots are imported. */
 export interface BundleUnit {
   readonly kind: "bundle";
   /** SHA-256 of the code, in hex. */
@@ -20,6 +30,8 @@ export interface BundleUnit {
   readonly inputs: ReadonlySet<string>;
   /** Packages that were left out and must be installed where the worker runs. */
   readonly externals: readonly string[];
+  /** Modules that were left out and come from the process that imports the bundle: `["@muster/core"]`. */
+  readonly injected: readonly string[];
   /** Directory from which externals resolve on this machine: the user's project. */
   readonly resolveFrom: string;
 }

@@ -32,13 +32,14 @@ export interface EngineTask {
   /** The tasks whose values the arguments refer to, in the order that `pack` found them. All have a value. */
   readonly dependencies: readonly { readonly value: unknown }[];
   readonly priority: number;
-  /** `true`: nothing may be sent ahead with it, since it was there when a worker was lost. */
+  /** `true`: it is not sent ahead of need, since it was there when a worker was lost. */
   readonly alone: boolean;
 }
 
 /** The end of an attempt. */
 export interface TaskReport {
-  readonly id: number;
+  readonly task: EngineTask;
+  /** The attempt that ended: not the task's own any more, if the scheduler gave that one up. */
   readonly attempt: number;
   readonly worker: string;
   /**
@@ -56,10 +57,17 @@ export interface TaskReport {
   readonly death: WorkerDeath | undefined;
 }
 
+/** An attempt that runs now. */
+export interface TaskStart {
+  readonly task: EngineTask;
+  readonly attempt: number;
+  readonly worker: string;
+}
+
 /** Who hears from an engine. Calls come in batches and never re-enter the engine's caller. */
 export interface EngineListener {
   /** Attempts that run now. One that ends within some milliseconds is reported with its end alone. */
-  started(tasks: readonly { readonly id: number; readonly attempt: number; readonly worker: string }[]): void;
+  started(starts: readonly TaskStart[]): void;
   reported(reports: readonly TaskReport[]): void;
   log(event: LogEvent): void;
   /** The engine cannot go on. */
@@ -87,14 +95,23 @@ export interface Engine extends AsyncDisposable {
    * Takes the arguments of a task as they are now.
    * @throws NotSerializableError naming the task and the path inside the argument
    */
-  pack<Dependency>(args: readonly unknown[], taskName: string, lookup: FutureLookup<Dependency>): Packed<Dependency>;
+  pack<Dependency>(
+    args: readonly unknown[],
+    taskName: string,
+    lookup: FutureLookup<Dependency>,
+  ): Packed<Dependency>;
   /** Takes tasks that may run now. Order is kept among equal priorities. */
   submit(tasks: readonly EngineTask[]): void;
   /**
-   * Ends an attempt wherever it is: one that waits is forgotten, one that runs sees `context.signal` and after
-   * `graceMs` loses its thread. A `cancelled` report follows, unless it ended by itself meanwhile.
+   * Ends the task's attempt wherever it is. `true`: it was still waiting here, is forgotten, and no report follows.
+   * `false`: it sees `context.signal`, after `graceMs` it loses its thread, and its end is reported.
    */
-  cancel(id: number, attempt: number, graceMs: number): void;
+  cancel(task: EngineTask, graceMs: number): boolean;
+  /**
+   * Takes a value that many tasks get, once for all of them; what it gives stands for the value in `pack`.
+   * Gives the value itself when there is nothing to gain.
+   */
+  share(value: unknown, taskName: string, lookup: FutureLookup<unknown>): unknown;
   /** The value itself, from what the engine kept of it. */
   unpack(value: unknown): unknown | Promise<unknown>;
   /** One value of many: what the engine keeps of an array whose elements it keeps. */

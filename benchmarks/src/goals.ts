@@ -1,0 +1,54 @@
+import type { Row } from "./measure.ts";
+import type { SystemName, WorkloadName } from "./system.ts";
+
+/** A ratio that Muster must reach on one machine: `system`'s number over `peer`'s, or the number itself if it is a ratio. */
+export interface Goal {
+  readonly workload: WorkloadName;
+  readonly metric: string;
+  readonly system: SystemName;
+  readonly peer?: SystemName;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+export const goals: readonly Goal[] = [
+  { workload: "noop", metric: "throughput", system: "muster-local", peer: "dask", atLeast: 200 },
+  { workload: "noop", metric: "throughput", system: "muster-local", peer: "piscina", atLeast: 3 },
+  { workload: "noop", metric: "throughput", system: "muster-threads", peer: "piscina", atLeast: 2 },
+  {
+    workload: "noop",
+    metric: "throughput",
+    system: "muster-processes",
+    peer: "workerpool-processes",
+    atLeast: 2,
+  },
+  { workload: "latency", metric: "p50", system: "muster-local", peer: "piscina", atMost: 2.5 },
+  { workload: "chain", metric: "throughput", system: "muster-local", peer: "dask", atLeast: 40 },
+  { workload: "boot", metric: "first-result", system: "muster-local", peer: "dask", atMost: 0.35 },
+  { workload: "value-64mib", metric: "time", system: "muster-local", peer: "dask", atMost: 0.5 },
+  { workload: "cpu", metric: "ratio", system: "muster-local", atMost: 1.15 },
+  { workload: "waiting-1m", metric: "ratio", system: "muster-local", atLeast: 0.8 },
+];
+
+export interface GoalResult {
+  readonly goal: Goal;
+  /** Undefined when one of its numbers was not measured in this run. */
+  readonly ratio: number | undefined;
+  readonly reached: boolean;
+}
+
+export function judgeGoals(rows: readonly Row[]): GoalResult[] {
+  const measured = ({ workload, metric }: Goal, name: SystemName) =>
+    rows.find((row) => row.workload === workload && row.metric === metric && row.system === name)?.value;
+  return goals.map((goal) => {
+    const own = measured(goal, goal.system);
+    const other = goal.peer === undefined ? 1 : measured(goal, goal.peer);
+    if (own === undefined || other === undefined) return { goal, ratio: undefined, reached: false };
+    const ratio = own / other;
+    return {
+      goal,
+      ratio,
+      reached: ratio >= (goal.atLeast ?? 0) && ratio <= (goal.atMost ?? Number.POSITIVE_INFINITY),
+    };
+  });
+}

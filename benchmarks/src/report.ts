@@ -1,0 +1,76 @@
+import { type GoalResult, judgeGoals } from "./goals.ts";
+import type { Row } from "./measure.ts";
+import { type Metrics, WORKLOAD_NAMES, type WorkloadName } from "./system.ts";
+import type { Metric } from "./workload.ts";
+import { workloads } from "./workloads/index.ts";
+
+export function formatNumber(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString("en-US");
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** For a progress line: `p50 41.2 us, p99 102 us`. */
+export function formatMetrics(workload: WorkloadName, metrics: Metrics): string {
+  return Object.entries(workloads[workload].metrics)
+    .map(([name, { unit }]) => `${name} ${formatNumber(metrics[name]!)} ${unit}`)
+    .join(", ");
+}
+
+/** All tables of a run: one a workload, then the goals. */
+export function formatReport(rows: readonly Row[]): string {
+  const tables = WORKLOAD_NAMES.flatMap((workload) => {
+    const own = rows.filter((row) => row.workload === workload);
+    return own.length === 0 ? [] : [formatWorkload(workload, own)];
+  });
+  return [...tables, formatGoals(judgeGoals(rows))].join("\n\n");
+}
+
+/** Each metric has two columns: the number, and how far ahead of it Muster is (or, without Muster, the best system). */
+function formatWorkload(workload: WorkloadName, rows: readonly Row[]): string {
+  const { metrics, title } = workloads[workload];
+  const metricColumns = Object.entries(metrics).flatMap(([name, metric]) => {
+    const own = rows.filter((row) => row.metric === name);
+    const reference = own.find(({ system }) => system.startsWith("muster-")) ?? bestOf(own, metric);
+    const aheadOf = ({ value }: Row) =>
+      metric.better === "higher" ? reference.value / value : value / reference.value;
+    return [
+      [`${name}, ${metric.unit}`, ...own.map(({ value }) => formatNumber(value))],
+      [`${reference.system} ahead`, ...own.map((row) => `${formatNumber(aheadOf(row))}x`)],
+    ];
+  });
+  const systems = ["", ...new Set(rows.map(({ system }) => system))];
+  return `${workload}: ${title}\n${alignColumns([systems, ...metricColumns])}`;
+}
+
+function bestOf(rows: readonly Row[], { better }: Metric): Row {
+  return rows.reduce((best, row) => (row.value > best.value === (better === "higher") ? row : best));
+}
+
+function formatGoals(results: readonly GoalResult[]): string {
+  return `goals\n${alignColumns([
+    ["", ...results.map(({ goal }) => `${goal.workload} ${goal.metric}`)],
+    ["ratio of", ...results.map(({ goal }) => (goal.peer ? `${goal.system} / ${goal.peer}` : goal.system))],
+    ["wanted", ...results.map(({ goal }) => (goal.atMost ? `<= ${goal.atMost}x` : `>= ${goal.atLeast}x`))],
+    [
+      "seen",
+      ...results.map(({ ratio }) => (ratio === undefined ? "not measured" : `${formatNumber(ratio)}x`)),
+    ],
+    [
+      "",
+      ...results.map(({ ratio, reached }) =>
+        ratio === undefined ? "" : reached ? "reached" : "NOT REACHED",
+      ),
+    ],
+  ])}`;
+}
+
+/** Lays columns side by side: the first to the left, as it has the names, the others to the right. */
+function alignColumns(columns: readonly (readonly string[])[]): string {
+  const padded = columns.map((cells, column) => {
+    const width = Math.max(...cells.map((cell) => cell.length));
+    return cells.map((cell) => (column === 0 ? cell.padEnd(width) : cell.padStart(width)));
+  });
+  return padded[0]!
+    .map((_, line) => `  ${padded.map((cells) => cells[line]).join("  ")}`.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,8 @@
+import { move } from "piscina";
+import * as tasks from "../tasks.ts";
+
+export const { noop, increment, add, checksum, hashBlock, timer, hold } = tasks;
+
+export function makeBytes(size: number): unknown {
+  return move(tasks.makeBytes(size));
+}

@@ -1,0 +1,24 @@
+import { WORKERS } from "../system.ts";
+import { hashBlock } from "../tasks.ts";
+import { checkValues, range, timed, type Workload } from "../workload.ts";
+
+export const cpu: Workload = {
+  title: "blocks of 256 KiB to hash, against this process alone doing half of them",
+  size: 2_000,
+  quickSize: 500,
+  metrics: { time: { unit: "ms", better: "lower" }, ratio: { unit: "x ideal", better: "lower" } },
+  measure: async (system, size) => {
+    const seeds = range(size);
+    const half = size / WORKERS;
+    const warmUp = seeds.slice(0, size / 5);
+    for (const seed of warmUp) hashBlock(seed);
+    const ideal = await timed(async () => seeds.slice(0, half).map(hashBlock));
+    const wanted = [...ideal.value, ...seeds.slice(half).map(hashBlock)];
+    return system.use({}, async (session) => {
+      await session.map("hashBlock", warmUp);
+      const { value, ms } = await timed(() => session.map("hashBlock", seeds));
+      checkValues(value, wanted);
+      return { time: ms, ratio: ms / ideal.ms };
+    });
+  },
+};

@@ -1,0 +1,36 @@
+// Bundles the worker: one file, run as a program and loaded by that program's threads.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const directory = fileURLToPath(new URL("..", import.meta.url));
+const file = join(directory, "dist", "worker.mjs");
+mkdirSync(join(directory, "dist"), { recursive: true });
+const { outputFiles } = await build({
+  absWorkingDir: directory,
+  entryPoints: ["src/worker/main.ts"],
+  outfile: file,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node22",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  keepNames: false,
+  write: false,
+  legalComments: "none",
+  // Its native part is optional, and a bundle cannot carry it.
+  external: ["msgpackr-extract"],
+  banner: {
+    js: 'import { createRequire as musterRequire } from "node:module"; const require = musterRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+});
+const built = Buffer.from(outputFiles[0].contents);
+let before;
+try {
+  before = readFileSync(file);
+} catch {}
+// Left alone when nothing changed, so that what Node compiled of it is still good.
+if (before === undefined || !before.equals(built)) writeFileSync(file, built);

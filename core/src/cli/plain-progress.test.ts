@@ -1,0 +1,83 @@
+import picocolors from "picocolors";
+import { expect, test } from "vitest";
+import { SimulatedClock } from "../base/clock.ts";
+import type { MusterEvent, TaskEvent } from "../events/event.ts";
+import { Progress } from "../events/progress.ts";
+import { PlainProgress } from "./plain-progress.ts";
+
+function plainProgress() {
+  const lines: string[] = [];
+  const clock = new SimulatedClock();
+  const progress = new Progress();
+  const printer = new PlainProgress({
+    progress,
+    clock,
+    logLevel: "info",
+    colors: picocolors.createColors(false),
+    writeLine: (line) => lines.push(line.replace(/^\d\d:\d\d:\d\d /, "")),
+  });
+  const record = (event: MusterEvent): void => {
+    progress.record(event);
+    printer.record(event);
+  };
+  const task = (id: number, state: TaskEvent["state"], facts: Partial<TaskEvent> = {}): void =>
+    record({ type: "task", at: 0, id, name: "hash", state, attempt: 1, ...facts });
+  return { lines, clock, record, task, printer };
+}
+
+test("tasks give one line a second, and none while nothing changes", async () => {
+  const { lines, clock, task } = plainProgress();
+  for (let id = 1; id <= 100; id++) task(id, "Pending");
+  for (let id = 1; id <= 40; id++) task(id, "Running");
+  await clock.advance(900);
+  expect(lines).toEqual([]);
+  await clock.advance(100);
+  expect(lines).toEqual(["hash 0/100  40 running · workers: none: tasks run in this process"]);
+  await clock.advance(60_000);
+  expect(lines).toHaveLength(1);
+  expect(clock.pending).toBe(0);
+});
+
+test("the cluster, a lost worker and a failed task are told at once", () => {
+  const { lines, record, task } = plainProgress();
+  record({ type: "cluster", at: 0, cluster: "LocalCluster", state: "ready", durationMs: 85 });
+  record({ type: "worker", at: 0, worker: "w-1", state: "gone", reason: "exit code 1" });
+  record({ type: "worker", at: 0, worker: "w-2", state: "gone", expected: true });
+  task(3, "Failed", { message: "no such file" });
+  expect(lines).toEqual([
+    "cluster LocalCluster ready (85 ms)",
+    "worker w-1 lost: exit code 1",
+    "hash#3 failed: no such file",
+  ]);
+});
+
+test("a thousand failures are not a thousand lines", async () => {
+  const { lines, clock, task } = plainProgress();
+  for (let id = 1; id <= 1000; id++) task(id, "Failed", { message: "no" });
+  await clock.advance(1000);
+  expect(lines).toHaveLength(6);
+  expect(lines.at(-1)).toContain("hash 1,000/1,000  1,000 failed");
+});
+
+test("log lines are printed from the wanted level on", () => {
+  const { lines, record } = plainProgress();
+  record({ type: "log", at: 0, level: "debug", message: "details" });
+  record({
+    type: "log",
+    at: 0,
+    level: "warn",
+    message: "slow",
+    task: "hash",
+    taskRun: 7,
+    worker: "w-2",
+    data: { ms: 5 },
+  });
+  expect(lines).toEqual(["warn  hash#7 (w-2): slow { ms: 5 }"]);
+});
+
+test("nothing is left to fire after the end", () => {
+  const { clock, task, printer } = plainProgress();
+  task(1, "Pending");
+  printer[Symbol.dispose]();
+  expect(clock.pending).toBe(0);
+});

@@ -1,0 +1,71 @@
+import { InvalidOptionError } from "../base/errors.ts";
+
+/** What a number has to be. */
+export interface NumberRule {
+  /** As the user wrote it: `"adaptKwargs.minimum"`. */
+  readonly option: string;
+  readonly min: number;
+  /** @default false */
+  readonly whole?: boolean;
+  /** Whether Infinity is a value. @default false */
+  readonly infinite?: boolean;
+}
+
+/** `value` as a number, or `fallback` when it is undefined. @throws InvalidOptionError */
+export function checkNumber(value: unknown, fallback: number, rule: NumberRule): number {
+  if (value === undefined) return fallback;
+  const isNumber = typeof value === "number" && !Number.isNaN(value);
+  const finite = Number.isFinite(value) || (rule.infinite === true && value === Number.POSITIVE_INFINITY);
+  const fits = isNumber && finite && value >= rule.min && (rule.whole !== true || Number.isInteger(value));
+  if (fits) return value;
+  const kind = rule.whole === true ? "whole number" : "number";
+  const bound = rule.infinite === true ? ", or Infinity" : "";
+  throw new InvalidOptionError(
+    rule.option,
+    `${rule.option} must be a ${kind} of at least ${rule.min}${bound}, but it is ${show(value)}.`,
+  );
+}
+
+/** Names to amounts of at least 0: `{ GPU: 1 }`. @throws InvalidOptionError */
+export function checkResources(value: unknown, option: string): Readonly<Record<string, number>> {
+  const entries = Object.entries(checkRecord(value, option));
+  return Object.fromEntries(
+    entries.map(([name, amount]) => [name, checkNumber(amount, 0, { option: `${option}.${name}`, min: 0 })]),
+  );
+}
+
+/** Names to strings, as environment variables are. @throws InvalidOptionError */
+export function checkEnv(value: unknown, option: string): Readonly<Record<string, string>> {
+  const entries = Object.entries(checkRecord(value, option));
+  for (const [name, text] of entries) {
+    if (typeof text === "string") continue;
+    throw new InvalidOptionError(
+      `${option}.${name}`,
+      `${option}.${name} must be a string, since it becomes an environment variable, but it is ${show(text)}.`,
+    );
+  }
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function checkRecord(value: unknown, option: string): object {
+  if (value === undefined) return {};
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw new InvalidOptionError(option, `${option} must be an object, but it is ${show(value)}.`);
+}
+
+/** Refuses what is misspelt: an option that nobody reads would be ignored silently. @throws InvalidOptionError */
+export function checkNames(options: object, known: readonly string[], where: string): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new InvalidOptionError(
+      `${where}.${name}`,
+      `${where} has no option "${name}". It has: ${[...known].sort().join(", ")}.`,
+    );
+  }
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return String(value);
+}

@@ -1,0 +1,36 @@
+export type { AdaptOptions } from "./adapt-options.ts";
+export { Channel } from "./channel.ts";
+export { Cluster } from "./cluster.ts";
+export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
+export type { ClusterOptions } from "./cluster-options.ts";
+export type {
+  ClusterClass,
+  ClusterConstructor,
+  ClusterFactory,
+  ClusterRegistry,
+  KwargsOf,
+} from "./cluster-registry.ts";
+export type {
+  CloseReport,
+  ClusterCapacity,
+  ClusterHappening,
+  ClusterSession,
+  Leftover,
+  WorkerStatus,
+} from "./cluster-session.ts";
+export { ClusterStartError } from "./cluster-start-error.ts";
+export { LineLog } from "./line-log.ts";
+export type {
+  EngineEndpoint,
+  LaunchResult,
+  RunInfo,
+  WorkerId,
+  WorkerObservation,
+  WorkerPhase,
+  WorkerProvider,
+  WorkerSpec,
+} from "./provider.ts";
+export type { WaitForWorkersOptions } from "./waiting.ts";
+export { readWorkerEnv, type WorkerSettings, workerEnv } from "./worker-env.ts";
+export type { Demand, WorkerDeath, WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
+export type { WorkerState } from "./worker-state.ts";

@@ -1,0 +1,86 @@
+import type { LogEvent, LogLevel } from "../events/event.ts";
+import type { Context, Logger } from "./context.ts";
+
+/** What a thread knows of the run that it serves, with the parameters decoded. */
+export interface RunScope {
+  readonly flowRunId: string;
+  readonly flowName: string;
+  readonly image: string | undefined;
+  readonly parameters: unknown;
+  readonly logLevel: LogLevel;
+  readonly workerId: string;
+  emit(event: LogEvent): void;
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** `context` inside one attempt of a task. Whatever few tasks ask for is made when it is asked for. */
+export class TaskScope implements Context {
+  readonly #run: RunScope;
+  readonly #id: number;
+  readonly taskName: string;
+  readonly attempt: number;
+  #controller: AbortController | undefined;
+  #logger: Logger | undefined;
+
+  constructor(run: RunScope, taskName: string, id: number, attempt: number) {
+    this.#run = run;
+    this.taskName = taskName;
+    this.#id = id;
+    this.attempt = attempt;
+  }
+
+  get image(): string | undefined {
+    return this.#run.image;
+  }
+
+  get flowRunId(): string {
+    return this.#run.flowRunId;
+  }
+
+  get flowName(): string {
+    return this.#run.flowName;
+  }
+
+  get parameters(): unknown {
+    return this.#run.parameters;
+  }
+
+  get taskRunId(): string {
+    return `${this.#run.flowRunId}-${this.#id}`;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  get logger(): Logger {
+    this.#logger ??= Object.fromEntries(
+      LEVELS.map((level) => [
+        level,
+        (message: string, data?: Readonly<Record<string, unknown>>) => this.#log(level, message, data),
+      ]),
+    ) as unknown as Logger;
+    return this.#logger;
+  }
+
+  abort(reason: Error): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+
+  #log(level: LogLevel, message: string, data: Readonly<Record<string, unknown>> | undefined): void {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#run.logLevel)) return;
+    this.#run.emit({
+      type: "log",
+      at: Date.now(),
+      level,
+      message,
+      worker: this.#run.workerId,
+      task: this.taskName,
+      taskRun: this.#id,
+      ...(data === undefined ? {} : { data }),
+    });
+  }
+}

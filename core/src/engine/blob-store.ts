@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
+import { MEMORY_DIRECTORY, PROOF_FILE } from "../wire/limits.ts";
+import { type BlobValue, Tag } from "../wire/protocol.ts";
+import type { Encoded } from "../wire/values.ts";
+
+/** A directory in memory is used when it has at least this much room, in bytes: containers often have 64 MiB. */
+const ENOUGH_MEMORY_BYTES = 1024 ** 3;
+
+/** A blob that somebody may still need. When nobody can reach the handle any more, the blob is removed. */
+export class BlobHandle {
+  readonly id: string;
+  readonly byteLength: number;
+
+  constructor(id: string, byteLength: number) {
+    this.id = id;
+    this.byteLength = byteLength;
+  }
+
+  get wire(): BlobValue {
+    return [Tag.blob, this.id, this.byteLength];
+  }
+}
+
+/**
+ * Where an engine keeps large values: files of one directory, in memory where there is such a place, which workers on
+ * this machine read and write themselves.
+ */
+export class BlobStore {
+  readonly directory: string;
+  /** What is in the proof file, so that a worker can tell that its directory is this one. */
+  readonly proof: string;
+  readonly #registry: FinalizationRegistry<string>;
+  readonly #onFreed: (ids: readonly string[]) => void;
+  #made = 0;
+  #freed: string[] = [];
+  #closed = false;
+
+  constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
+    this.proof = proof;
+    this.#onFreed = onFreed;
+    this.directory = mkdtempSync(join(blobParent(), "muster-run-"));
+    writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });
+    this.#registry = new FinalizationRegistry((id) => this.#free(id));
+  }
+
+  path(id: string): string {
+    return join(this.directory, id);
+  }
+
+  put(encoded: Encoded): BlobHandle {
+    const id = `driver-${++this.#made}`;
+    writeBlobFile(this.path(id), encoded);
+    return this.handle(id, encoded.byteLength);
+  }
+
+  /** The handle of a blob that a worker made. */
+  handle(id: string, byteLength: number): BlobHandle {
+    const handle = new BlobHandle(id, byteLength);
+    this.#registry.register(handle, id);
+    return handle;
+  }
+
+  get(id: string): Promise<EncodedParts> {
+    return readBlobFile(this.path(id));
+  }
+
+  close(): void {
+    this.#closed = true;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #free(id: string): void {
+    if (this.#closed) return;
+    if (this.#freed.length === 0) queueMicrotask(() => this.#remove());
+    this.#freed.push(id);
+  }
+
+  #remove(): void {
+    const ids = this.#freed;
+    this.#freed = [];
+    if (this.#closed) return;
+    this.#onFreed(ids);
+    // A file that is gone already is as good as removed; the directory goes at the end in any case.
+    for (const id of ids) rm(this.path(id), { force: true }).catch(() => {});
+  }
+}
+
+function blobParent(): string {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY_DIRECTORY);
+    if (bavail * bsize >= ENOUGH_MEMORY_BYTES) return MEMORY_DIRECTORY;
+  } catch {
+    // There is none on this system.
+  }
+  return tmpdir();
+}

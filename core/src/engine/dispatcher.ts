@@ -1,0 +1,360 @@
+import type { Clock, Timer } from "../base/clock.ts";
+import type { WorkerDeath } from "../cluster/worker-link.ts";
+import { decodeError, type ErrorRecord } from "../wire/errors.ts";
+import {
+  packTasks,
+  ReportKind,
+  readReportBatch,
+  type TaskBody,
+  unpackMessage,
+  type WireValue,
+} from "../wire/protocol.ts";
+import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "./engine.ts";
+import { ResourceQueues, type Resources, without } from "./resource-queues.ts";
+import type { WireValues } from "./wire-values.ts";
+import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
+
+/** How much expected work may lie at a lane, started or not, in milliseconds: enough to never wait for the driver. */
+const WINDOW_MS = 4;
+/** What a task costs a worker besides itself, in milliseconds. */
+const TASK_OVERHEAD_MS = 0.004;
+/** The most tasks that lie at a lane. */
+const MAX_IN_FLIGHT = 2048;
+/** A lane that has told of no end for so long while others starve gives back what has not started, in milliseconds. */
+const STUCK_MS = 10;
+
+const REPORT_KINDS = ["success", "failure", "timeout", "cancelled", "lost"] as const;
+
+/** A task thread of a worker. */
+interface LaneState {
+  readonly worker: WorkerState;
+  readonly index: number;
+  readonly concurrency: number;
+  inFlight: number;
+  /** Expected milliseconds of what lies there. */
+  expectedMs: number;
+  /** When it last told of an end; undefined before the first. */
+  reportedAt: number | undefined;
+}
+
+interface WorkerState {
+  readonly id: string;
+  readonly port: WorkerPort;
+  readonly lanes: readonly LaneState[];
+  readonly defined: Set<TaskFunction>;
+  free: Resources;
+  draining: boolean;
+}
+
+interface InFlight {
+  readonly task: EngineTask;
+  readonly attempt: number;
+  readonly lane: LaneState;
+  readonly costMs: number;
+  /** Whether it had started, as far as one can know. */
+  started: boolean;
+}
+
+export interface DispatcherOptions {
+  readonly values: WireValues;
+  readonly clock: Clock;
+  readonly listener: EngineListener;
+  /** Called after each change of what a worker has to do. */
+  readonly onLoad?: (workerId: string, inFlight: number) => void;
+}
+
+/**
+ * Places tasks on the lanes of workers. A free lane gets the next task at once. Short tasks are sent ahead of need,
+ * as many as are expected to take `WINDOW_MS`, in one message; what turns out long gives back those behind it.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queues = new ResourceQueues();
+  readonly #workers = new Map<string, WorkerState>();
+  readonly #inFlight = new Map<number, InFlight>();
+  /** Lanes that had room and found nothing to do. */
+  readonly #hungry = new Set<LaneState>();
+  /** Attempts that were cancelled while they waited here, by task. */
+  readonly #cancelled = new Map<number, number>();
+  #lanes = 0;
+  #balance: Timer | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  submit(tasks: readonly EngineTask[]): void {
+    for (const task of tasks) this.#queues.push(task);
+    this.#feedHungry();
+  }
+
+  /** `true` when it was still waiting here; else its end will be reported. */
+  cancel(task: EngineTask, graceMs: number): boolean {
+    const { id, attempt } = task;
+    const entry = this.#inFlight.get(id);
+    if (entry?.attempt === attempt) {
+      entry.lane.worker.port.cancel(id, attempt, graceMs);
+      return false;
+    }
+    this.#cancelled.set(id, attempt);
+    return true;
+  }
+
+  addWorker(facts: WorkerFacts, port: WorkerPort): void {
+    const lanes: LaneState[] = [];
+    const worker: WorkerState = {
+      id: facts.id,
+      port,
+      lanes,
+      defined: new Set(),
+      free: facts.resources,
+      draining: false,
+    };
+    for (let index = 0; index < facts.lanes; index++) {
+      lanes.push({
+        worker,
+        index,
+        concurrency: facts.tasksPerLane,
+        inFlight: 0,
+        expectedMs: 0,
+        reportedAt: undefined,
+      });
+    }
+    this.#workers.set(facts.id, worker);
+    this.#lanes += lanes.length;
+    for (const lane of lanes) this.#feed(lane);
+  }
+
+  /** The worker takes no more tasks; what it has goes on. */
+  drainWorker(id: string): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined || worker.draining) return;
+    worker.draining = true;
+    this.#lanes -= worker.lanes.length;
+    for (const lane of worker.lanes) this.#hungry.delete(lane);
+  }
+
+  /** The worker is gone. What lay there is reported as lost. */
+  removeWorker(id: string, death: WorkerDeath): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined) return;
+    this.drainWorker(id);
+    this.#workers.delete(id);
+    const reports: TaskReport[] = [];
+    for (const entry of this.#inFlight.values()) {
+      if (entry.lane.worker !== worker) continue;
+      this.#inFlight.delete(entry.task.id);
+      reports.push(lostReport(entry, death));
+    }
+    if (reports.length > 0) this.#options.listener.reported(reports);
+  }
+
+  /** Whether any task lies at the worker. */
+  load(id: string): number {
+    return this.#workers.get(id)?.lanes.reduce((sum, lane) => sum + lane.inFlight, 0) ?? 0;
+  }
+
+  /** @param ids `[id, attempt]` pairs */
+  started(workerId: string, ids: readonly number[]): void {
+    const starts: TaskStart[] = [];
+    for (let index = 0; index + 1 < ids.length; index += 2) {
+      const entry = this.#inFlight.get(ids[index]!);
+      if (entry === undefined || entry.attempt !== ids[index + 1] || entry.lane.worker.id !== workerId)
+        continue;
+      entry.started = true;
+      starts.push({ task: entry.task, attempt: entry.attempt, worker: workerId });
+    }
+    if (starts.length > 0) this.#options.listener.started(starts);
+  }
+
+  /** @param ids `[id, attempt]` pairs of what will not start there */
+  returned(workerId: string, ids: readonly number[]): void {
+    for (let index = ids.length - 2; index >= 0; index -= 2) {
+      const entry = this.#inFlight.get(ids[index]!);
+      if (entry === undefined || entry.attempt !== ids[index + 1] || entry.lane.worker.id !== workerId)
+        continue;
+      this.#settle(entry);
+      this.#queues.unshift(entry.task);
+    }
+    this.#feedHungry();
+  }
+
+  /** @param body of a reports frame */
+  reported(workerId: string, body: Uint8Array): void {
+    const worker = this.#workers.get(workerId);
+    if (worker === undefined) return;
+    const { ids, attempts, kinds, durationsUs, lane: laneIndex, outcomesAt } = readReportBatch(body);
+    const outcomes = unpackMessage<readonly unknown[]>(body.subarray(outcomesAt));
+    const lane = worker.lanes[laneIndex];
+    if (lane !== undefined) lane.reportedAt = this.#options.clock.now();
+    const reports: TaskReport[] = [];
+    for (let row = 0; row < ids.length; row++) {
+      const entry = this.#inFlight.get(ids[row]!);
+      if (entry === undefined || entry.attempt !== attempts[row] || entry.lane.worker !== worker) continue;
+      this.#settle(entry);
+      reports.push(
+        this.#report(entry, kinds[row]!, { outcome: outcomes[row], durationMs: durationsUs[row]! / 1000 }),
+      );
+    }
+    // The worker goes on while the driver looks at what came.
+    if (lane !== undefined) this.#feed(lane);
+    if (reports.length > 0) this.#options.listener.reported(reports);
+  }
+
+  close(): void {
+    this.#balance?.cancel();
+    this.#queues.clear();
+    this.#hungry.clear();
+  }
+
+  #report(entry: InFlight, kindNumber: number, end: { outcome: unknown; durationMs: number }): TaskReport {
+    const { task, attempt, lane } = entry;
+    const kind = REPORT_KINDS[kindNumber] ?? "lost";
+    return {
+      task,
+      attempt,
+      worker: lane.worker.id,
+      kind,
+      value: kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined,
+      error: kind === "failure" ? decodeError(end.outcome as ErrorRecord) : undefined,
+      durationMs: end.durationMs,
+      started: true,
+      death:
+        kindNumber === ReportKind.lost
+          ? { lastLines: [], ...(end.outcome as Omit<WorkerDeath, "lastLines">) }
+          : undefined,
+    };
+  }
+
+  #settle(entry: InFlight): void {
+    const { task, lane, costMs } = entry;
+    this.#inFlight.delete(task.id);
+    lane.inFlight--;
+    lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
+    if (task.fn.resources !== undefined) lane.worker.free = without(lane.worker.free, task.fn.resources, -1);
+    this.#options.onLoad?.(lane.worker.id, lane.inFlight);
+  }
+
+  #feedHungry(): void {
+    for (const lane of [...this.#hungry]) {
+      if (this.#queues.size === 0) break;
+      this.#feed(lane);
+    }
+    this.#scheduleBalance();
+  }
+
+  /** Gives a lane what it has room for. */
+  #feed(lane: LaneState): void {
+    if (lane.worker.draining) return;
+    const batch: InFlight[] = [];
+    while (lane.inFlight < lane.concurrency) {
+      const task = this.#take(() => this.#queues.take(lane.worker.free));
+      if (task === undefined) break;
+      batch.push(this.#place(task, lane));
+    }
+    if (lane.expectedMs < WINDOW_MS / 2) {
+      // When little is left, every lane gets its share of it.
+      const share = Math.ceil(this.#queues.size / this.#lanes) + batch.length;
+      while (batch.length < share && lane.expectedMs < WINDOW_MS && lane.inFlight < MAX_IN_FLIGHT) {
+        const task = this.#take(() => this.#queues.takeIf(mayGoAhead));
+        if (task === undefined) break;
+        batch.push(this.#place(task, lane));
+      }
+    }
+    if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
+    else this.#hungry.delete(lane);
+    if (batch.length > 0) this.#send(lane, batch);
+  }
+
+  /** The next task that was not cancelled meanwhile. */
+  #take(next: () => EngineTask | undefined): EngineTask | undefined {
+    for (;;) {
+      const task = next();
+      if (task === undefined || this.#cancelled.size === 0) return task;
+      if (this.#cancelled.get(task.id) !== task.attempt) return task;
+      this.#cancelled.delete(task.id);
+    }
+  }
+
+  #place(task: EngineTask, lane: LaneState): InFlight {
+    const costMs = (task.fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS;
+    // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
+    const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
+    const entry: InFlight = { task, attempt: task.attempt, lane, costMs, started };
+    lane.inFlight++;
+    lane.expectedMs += costMs;
+    if (task.fn.resources !== undefined) lane.worker.free = without(lane.worker.free, task.fn.resources);
+    this.#inFlight.set(task.id, entry);
+    return entry;
+  }
+
+  #send(lane: LaneState, batch: readonly InFlight[]): void {
+    const { port, defined } = lane.worker;
+    const count = batch.length;
+    const table = {
+      lane: lane.index,
+      ids: new Uint32Array(count),
+      attempts: new Uint32Array(count),
+      functions: new Uint32Array(count),
+    };
+    const bodies = new Array<TaskBody>(count);
+    for (let row = 0; row < count; row++) {
+      const { task, attempt } = batch[row]!;
+      if (!defined.has(task.fn)) {
+        defined.add(task.fn);
+        port.define(task.fn);
+      }
+      table.ids[row] = task.id;
+      table.attempts[row] = attempt;
+      table.functions[row] = task.fn.index;
+      bodies[row] = this.#options.values.body(task);
+    }
+    port.tasks(packTasks(table, bodies));
+    this.#options.onLoad?.(lane.worker.id, lane.inFlight);
+  }
+
+  /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */
+  #scheduleBalance(): void {
+    if (this.#balance !== undefined || this.#queues.size > 0 || this.#hungry.size === 0) return;
+    if (this.#inFlight.size <= this.#lanes) return;
+    this.#balance = this.#options.clock.after(
+      STUCK_MS,
+      () => {
+        this.#balance = undefined;
+        this.#recallStuck();
+        this.#scheduleBalance();
+      },
+      { keepAlive: false },
+    );
+  }
+
+  #recallStuck(): void {
+    const now = this.#options.clock.now();
+    if (![...this.#hungry].some((lane) => lane.inFlight < lane.concurrency)) return;
+    for (const worker of this.#workers.values()) {
+      for (const lane of worker.lanes) {
+        const behind = lane.inFlight - lane.concurrency;
+        if (behind > 0 && now - (lane.reportedAt ?? 0) > STUCK_MS) worker.port.recall(lane.index, behind);
+      }
+    }
+  }
+}
+
+/** A task that is known to be short, and was never there when a worker was lost. */
+function mayGoAhead(task: EngineTask): boolean {
+  return !task.alone && task.fn.expectedMs !== undefined && task.fn.expectedMs < WINDOW_MS;
+}
+
+function lostReport(entry: InFlight, death: WorkerDeath): TaskReport {
+  return {
+    task: entry.task,
+    attempt: entry.attempt,
+    worker: entry.lane.worker.id,
+    kind: "lost",
+    value: undefined,
+    error: undefined,
+    durationMs: 0,
+    started: entry.started,
+    death,
+  };
+}

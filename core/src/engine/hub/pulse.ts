@@ -1,0 +1,51 @@
+import { Worker } from "node:worker_threads";
+
+/** Plain JavaScript, since a thread that is made of text needs no file to be found. */
+const SOURCE = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { timingSafeEqual } = require("node:crypto");
+const { host, preamble } = workerData;
+const expected = Buffer.from(preamble);
+const server = require("node:net").createServer((socket) => {
+  let received = Buffer.alloc(0);
+  socket.setTimeout(5000, () => socket.destroy());
+  socket.on("error", () => {});
+  socket.on("data", (chunk) => {
+    received = Buffer.concat([received, chunk.subarray(0, expected.length)]);
+    if (received.length < expected.length) return;
+    if (timingSafeEqual(received.subarray(0, expected.length), expected)) socket.end("1");
+    else socket.destroy();
+  });
+});
+server.listen(0, host, () => parentPort.postMessage(server.address().port));
+`;
+
+/**
+ * A thread of the driver that answers workers who wonder whether the driver lives, also while the flow's own code
+ * keeps the main thread busy. It stops with the process: a driver that is stopped or killed has no pulse.
+ */
+export class Pulse {
+  readonly port: number;
+  readonly #thread: Worker;
+
+  private constructor(thread: Worker, port: number) {
+    this.#thread = thread;
+    this.port = port;
+  }
+
+  /** Resolves when it answers. */
+  static start(host: string, preamble: Buffer): Promise<Pulse> {
+    const thread = new Worker(SOURCE, { eval: true, workerData: { host, preamble } });
+    return new Promise((resolve, reject) => {
+      thread.once("error", reject);
+      thread.once("message", (port: number) => {
+        thread.unref();
+        resolve(new Pulse(thread, port));
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.terminate();
+  }
+}

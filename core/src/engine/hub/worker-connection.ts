@@ -1,0 +1,194 @@
+import type { Duplex } from "node:stream";
+import type { CodeUnit } from "../../code/code-unit.ts";
+import type { LogEvent } from "../../events/event.ts";
+import { checkBlobId } from "../../wire/blob-file.ts";
+import { type BlobPiece, BlobReceiver, sendBlob } from "../../wire/blob-transfer.ts";
+import { Channel } from "../../wire/channel.ts";
+import {
+  type CodeMessage,
+  type DefineMessage,
+  FrameType,
+  type GoodbyeMessage,
+  type HelloMessage,
+  type LogMessage,
+  packMessage,
+  type ReturnedMessage,
+  type StartedMessage,
+  unpackMessage,
+  type WelcomeMessage,
+} from "../../wire/protocol.ts";
+import type { TaskFunction } from "../engine.ts";
+import type { WorkerPort } from "../worker-port.ts";
+
+/** What the hub hears from one worker. */
+export interface ConnectionSink {
+  hello(connection: WorkerConnection, message: HelloMessage): void;
+  reports(connection: WorkerConnection, body: Buffer): void;
+  started(connection: WorkerConnection, ids: readonly number[]): void;
+  returned(connection: WorkerConnection, ids: readonly number[]): void;
+  draining(connection: WorkerConnection): void;
+  log(events: readonly LogEvent[]): void;
+  closed(connection: WorkerConnection, end: { readonly drained: boolean; readonly reason: string }): void;
+}
+
+export interface ConnectionOptions {
+  readonly stream: Duplex;
+  readonly sink: ConnectionSink;
+  /** Where a blob of this name lies, or will. */
+  readonly blobPath: (id: string) => string;
+}
+
+/** The hub's end of the link to one worker. */
+export class WorkerConnection implements WorkerPort {
+  readonly #channel: Channel;
+  readonly #sink: ConnectionSink;
+  readonly #blobPath: (id: string) => string;
+  readonly #receiver: BlobReceiver;
+  readonly #sentCode = new Set<string>();
+  #hello: HelloMessage | undefined;
+  #goodbye: string | undefined;
+  #heard = true;
+
+  constructor(options: ConnectionOptions) {
+    this.#sink = options.sink;
+    this.#blobPath = options.blobPath;
+    this.#receiver = new BlobReceiver(options.blobPath);
+    this.#channel = new Channel(options.stream, {
+      frame: (type, body) => this.#receive(type, body),
+      closed: (error) => this.#closed(error),
+    });
+  }
+
+  /** The worker's name; empty before it has said it. */
+  get workerId(): string {
+    return this.#hello?.workerId ?? "";
+  }
+
+  welcome(message: WelcomeMessage): void {
+    this.#send(FrameType.welcome, message);
+  }
+
+  define(fn: TaskFunction): void {
+    const code = fn.code!;
+    if (!this.#sentCode.has(code.id)) {
+      this.#sentCode.add(code.id);
+      this.#send(FrameType.code, codeMessage(code));
+    }
+    this.#send(FrameType.define, {
+      index: fn.index,
+      name: fn.name,
+      code: code.id,
+      site: fn.site,
+      timeoutMs: fn.timeoutMs,
+    } satisfies DefineMessage);
+  }
+
+  tasks(parts: readonly Uint8Array[]): void {
+    this.#channel.send(FrameType.tasks, ...parts);
+  }
+
+  cancel(id: number, attempt: number, graceMs: number): void {
+    this.#send(FrameType.cancel, { id, attempt, graceMs });
+  }
+
+  recall(lane: number, count: number): void {
+    this.#send(FrameType.recall, { lane, count });
+  }
+
+  drain(): void {
+    this.#send(FrameType.drain, {});
+  }
+
+  forgetBlobs(ids: readonly string[]): void {
+    this.#send(FrameType.blobForget, { ids });
+  }
+
+  ping(): void {
+    this.#channel.send(FrameType.ping);
+  }
+
+  /** Whether anything came since the last time that this was asked. */
+  takeHeard(): boolean {
+    const heard = this.#heard;
+    this.#heard = false;
+    return heard;
+  }
+
+  /** Tells the worker to end, and closes. */
+  shutdown(): void {
+    this.#channel.send(FrameType.shutdown);
+    this.#channel.end();
+  }
+
+  destroy(): void {
+    this.#channel.destroy();
+  }
+
+  #receive(type: number, body: Buffer): void {
+    this.#heard = true;
+    if (this.#hello === undefined) {
+      if (type !== FrameType.hello) this.#channel.destroy();
+      else {
+        this.#hello = unpackMessage<HelloMessage>(body);
+        this.#sink.hello(this, this.#hello);
+      }
+      return;
+    }
+    switch (type) {
+      case FrameType.reports:
+        this.#sink.reports(this, body);
+        return;
+      case FrameType.started:
+        this.#sink.started(this, unpackMessage<StartedMessage>(body).ids);
+        return;
+      case FrameType.returned:
+        this.#sink.returned(this, unpackMessage<ReturnedMessage>(body).ids);
+        return;
+      case FrameType.log:
+        this.#sink.log(unpackMessage<LogMessage>(body).events);
+        return;
+      case FrameType.draining:
+        this.#sink.draining(this);
+        return;
+      case FrameType.goodbye:
+        this.#goodbye = unpackMessage<GoodbyeMessage>(body).reason;
+        return;
+      case FrameType.blobGet:
+        this.#sendBlob(unpackMessage<{ id: string }>(body).id);
+        return;
+      case FrameType.blobPut:
+        void this.#receiveBlob(unpackMessage<BlobPiece>(body));
+        return;
+    }
+  }
+
+  #sendBlob(id: string): void {
+    const path = this.#blobPath(checkBlobId(id));
+    void sendBlob(this.#channel, FrameType.blobData, { id, path });
+  }
+
+  async #receiveBlob(piece: BlobPiece): Promise<void> {
+    try {
+      if (await this.#receiver.receive(piece)) this.#send(FrameType.blobStored, { id: piece.id });
+    } catch {
+      // A worker whose results cannot be kept is of no use; its tasks go elsewhere.
+      this.#channel.destroy();
+    }
+  }
+
+  #closed(error: Error | undefined): void {
+    void this.#receiver.close();
+    const drained = this.#goodbye !== undefined;
+    const reason = this.#goodbye ?? error?.message ?? "the connection closed";
+    this.#sink.closed(this, { drained, reason });
+  }
+
+  #send(type: number, message: unknown): void {
+    this.#channel.send(type, packMessage(message));
+  }
+}
+
+export function codeMessage(code: CodeUnit): CodeMessage {
+  if (code.kind === "inline") return { kind: "inline", id: code.id, source: code.source };
+  return { kind: "bundle", id: code.id, code: code.code, resolveFrom: code.resolveFrom };
+}

@@ -1,0 +1,83 @@
+import type { EngineTask } from "./engine.ts";
+import { ReadyQueue } from "./ready-queue.ts";
+
+export type Resources = Readonly<Record<string, number>>;
+
+const NOTHING: Resources = {};
+
+/** What waits, by what it needs: a task that has to wait for a GPU holds up none that does not. */
+export class ResourceQueues {
+  readonly #classes = new Map<string, { readonly needs: Resources; readonly queue: ReadyQueue }>();
+  /** Most tasks need nothing. */
+  readonly #plain = new ReadyQueue();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(task: EngineTask): void {
+    this.#queue(task).push(task);
+    this.#size++;
+  }
+
+  unshift(task: EngineTask): void {
+    this.#queue(task).unshift(task);
+    this.#size++;
+  }
+
+  /** The next task that these free resources suffice for. */
+  take(free: Resources): EngineTask | undefined {
+    let best = this.#plain;
+    for (const { needs, queue } of this.#classes.values()) {
+      if (queue.size > 0 && suffices(free, needs) && isBefore(queue, best)) best = queue;
+    }
+    return this.#shift(best);
+  }
+
+  /** The next task, if it may be sent ahead of need. */
+  takeIf(allowed: (task: EngineTask) => boolean): EngineTask | undefined {
+    const task = this.#plain.peek();
+    return task !== undefined && allowed(task) ? this.#shift(this.#plain) : undefined;
+  }
+
+  clear(): void {
+    this.#plain.clear();
+    this.#classes.clear();
+    this.#size = 0;
+  }
+
+  #shift(queue: ReadyQueue): EngineTask | undefined {
+    const task = queue.shift();
+    if (task !== undefined) this.#size--;
+    return task;
+  }
+
+  #queue(task: EngineTask): ReadyQueue {
+    const needs = task.fn.resources;
+    if (needs === undefined) return this.#plain;
+    const key = JSON.stringify(Object.entries(needs).sort());
+    let found = this.#classes.get(key);
+    if (found === undefined) {
+      found = { needs, queue: new ReadyQueue() };
+      this.#classes.set(key, found);
+    }
+    return found.queue;
+  }
+}
+
+export function suffices(free: Resources, needs: Resources): boolean {
+  return Object.entries(needs).every(([name, amount]) => (free[name] ?? 0) >= amount);
+}
+
+/** `free` with what `needs` says taken away, or, with sign -1, given back. */
+export function without(free: Resources, needs: Resources = NOTHING, sign: 1 | -1 = 1): Resources {
+  const left: Record<string, number> = { ...free };
+  for (const [name, amount] of Object.entries(needs)) left[name] = (left[name] ?? 0) - sign * amount;
+  return left;
+}
+
+function isBefore(a: ReadyQueue, b: ReadyQueue): boolean {
+  if (a.topPriority !== b.topPriority) return a.topPriority > b.topPriority;
+  return a.peek()!.id < (b.peek()?.id ?? Number.POSITIVE_INFINITY);
+}

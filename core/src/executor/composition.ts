@@ -1,0 +1,110 @@
+import "reflect-metadata";
+import {
+  type DependencyContainer,
+  type InjectionToken,
+  instancePerContainerCachingFactory,
+  container as root,
+} from "tsyringe";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Ids, randomIds } from "../base/ids.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Engine } from "../engine/engine.ts";
+import { EventLog } from "../events/event-log.ts";
+import { nodesOf } from "../scheduler/future.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import { CodeShipper } from "./code-shipper.ts";
+import type { RunFacts } from "./executor.ts";
+import { RunningExecutor } from "./running-executor.ts";
+
+/** A name for a part, with its type: two copies of this package agree on it. */
+function token<T>(name: string): InjectionToken<T> {
+  return Symbol.for(`muster.${name}`);
+}
+
+const RUN = token<RunFacts>("Run");
+const CLOCK = token<Clock>("Clock");
+const IDS = token<Ids>("Ids");
+const EVENTS = token<EventLog>("EventLog");
+const ENGINE = token<Engine>("Engine");
+const CLUSTER = token<{ readonly cluster: Cluster | undefined }>("Cluster");
+const SCHEDULER = token<Scheduler>("Scheduler");
+const SHIPPER = token<{ readonly shipper: CodeShipper | undefined }>("CodeShipper");
+const EXECUTOR = token<RunningExecutor>("RunningExecutor");
+
+/** What differs from one executor to another. */
+export interface Blueprint {
+  readonly run: RunFacts;
+  readonly cluster?: Cluster;
+  readonly cancelGraceMs: number;
+  readonly engine: (parts: Foundation) => Engine;
+}
+
+/** What every part may use. */
+export interface Foundation {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly events: EventLog;
+}
+
+/** The parts of one run, wired but not started. */
+export interface Composition extends Foundation {
+  readonly engine: Engine;
+  readonly scheduler: Scheduler;
+  readonly executor: RunningExecutor;
+}
+
+/**
+ * The composition root: all parts of one run of an executor, made here and nowhere else, in a container of their own,
+ * so that two runs in one process share nothing.
+ */
+export function compose(blueprint: Blueprint): Composition {
+  const container = root.createChildContainer();
+  const once = <T>(name: InjectionToken<T>, make: (from: DependencyContainer) => T): void =>
+    void container.register(name, { useFactory: instancePerContainerCachingFactory(make) });
+
+  container.registerInstance(RUN, blueprint.run);
+  container.registerInstance(CLOCK, systemClock);
+  container.registerInstance(IDS, randomIds);
+  container.registerInstance(CLUSTER, { cluster: blueprint.cluster });
+  once(EVENTS, (from) => from.resolve(RUN).events ?? new EventLog());
+  once(ENGINE, (from) => blueprint.engine(foundation(from)));
+  once(SHIPPER, (from) => {
+    const run = from.resolve(RUN);
+    return { shipper: from.resolve(ENGINE).needsCode ? new CodeShipper(run) : undefined };
+  });
+  once(SCHEDULER, (from) => {
+    const scheduler: Scheduler = new Scheduler({
+      engine: from.resolve(ENGINE),
+      clock: from.resolve(CLOCK),
+      events: from.resolve(EVENTS),
+      cancelGraceMs: blueprint.cancelGraceMs,
+      lookup: nodesOf,
+      onFailure: (failed) => {
+        if (from.resolve(RUN).failFast)
+          scheduler.cancelAll(`task "${failed.fn.name}" failed, and the flow fails fast`);
+      },
+    });
+    return scheduler;
+  });
+  once(
+    EXECUTOR,
+    (from) =>
+      new RunningExecutor({
+        scheduler: from.resolve(SCHEDULER),
+        engine: from.resolve(ENGINE),
+        events: from.resolve(EVENTS),
+        shipper: from.resolve(SHIPPER).shipper,
+        cluster: from.resolve(CLUSTER).cluster,
+      }),
+  );
+  return {
+    ...foundation(container),
+    engine: container.resolve(ENGINE),
+    scheduler: container.resolve(SCHEDULER),
+    executor: container.resolve(EXECUTOR),
+  };
+}
+
+function foundation(from: DependencyContainer): Foundation {
+  return { clock: from.resolve(CLOCK), ids: from.resolve(IDS), events: from.resolve(EVENTS) };
+}

@@ -1,0 +1,8 @@
+export type { Executor, RunFacts } from "./executor.ts";
+export { LocalExecutor } from "./local-executor.ts";
+export { RunningExecutor, type SubmitOptions } from "./running-executor.ts";
+export {
+  type ClientOptions,
+  TemporaryClusterExecutor,
+  type TemporaryClusterOptions,
+} from "./temporary-cluster-executor.ts";

@@ -1,0 +1,30 @@
+import { InlineEngine } from "../engine/inline-engine.ts";
+import { futuresIn, withValues } from "../scheduler/nested.ts";
+import type { Node } from "../scheduler/task-run.ts";
+import { compose } from "./composition.ts";
+import type { Executor, RunFacts } from "./executor.ts";
+import { runScope } from "./run-scope.ts";
+import type { RunningExecutor } from "./running-executor.ts";
+
+/** Runs each task in this thread, one after another, in the order of submission. The default; good for debugging. */
+export class LocalExecutor implements Executor {
+  readonly name = "LocalExecutor";
+
+  async start(run: RunFacts = {}): Promise<RunningExecutor> {
+    const { engine, scheduler, executor } = compose({
+      run,
+      cancelGraceMs: 0,
+      engine: ({ clock, ids }) =>
+        new InlineEngine({
+          clock,
+          scope: runScope(run, ids),
+          nested: {
+            find: <Dependency>(args: readonly unknown[]) => futuresIn(args) as Dependency[],
+            fill: (args) => withValues(args, (node: Node) => node.value) as unknown[],
+          },
+        }),
+    });
+    await engine.start(scheduler.listener);
+    return executor;
+  }
+}

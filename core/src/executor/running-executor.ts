@@ -1,0 +1,205 @@
+import { MusterError } from "../base/errors.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { showSite } from "../code/call-site.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LogLevel } from "../events/event.ts";
+import type { EventLog } from "../events/event-log.ts";
+import { FutureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
+import { type Inputs, type Resolved, Unmapped } from "../scheduler/inputs.ts";
+import { futuresIn, withValues } from "../scheduler/nested.ts";
+import type { RunFunction, TaskPolicy } from "../scheduler/run-function.ts";
+import type { MapSource, Scheduler } from "../scheduler/scheduler.ts";
+import type { TaskFacts } from "../scheduler/task-facts.ts";
+import type { Node } from "../scheduler/task-run.ts";
+import type { CodeShipper } from "./code-shipper.ts";
+
+/** The parts of an executor that runs. Which ones there are is the composition's business. */
+export interface ExecutorParts {
+  readonly scheduler: Scheduler;
+  readonly engine: Engine;
+  readonly events: EventLog;
+  /** Undefined where functions do not travel. */
+  readonly shipper: CodeShipper | undefined;
+  readonly cluster: Cluster | undefined;
+}
+
+export interface SubmitOptions extends Partial<TaskPolicy> {
+  /** For messages and reports. @default the function's name */
+  name?: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the parameters of any function at all
+type AnyFunction = (...args: any[]) => unknown;
+
+const DEFAULT_POLICY: TaskPolicy = {
+  retries: 0,
+  retryDelay: 0,
+  timeoutMs: undefined,
+  resources: undefined,
+  priority: 0,
+  workerLostRetries: 3,
+};
+
+/** Workers have so long to leave by themselves at the end, in milliseconds. */
+const CLOSE_GRACE_MS = 2000;
+
+/** An executor between its start and its end: it takes tasks, and gives futures. */
+export class RunningExecutor implements AsyncDisposable {
+  readonly #parts: ExecutorParts;
+  /** Tasks by name: a name means one task in a run. */
+  readonly #tasks = new Map<string, TaskFacts>();
+  readonly #functions = new Map<unknown, RunFunction>();
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+  }
+
+  /** The workers, where there are some. */
+  get cluster(): Cluster | undefined {
+    return this.#parts.cluster;
+  }
+
+  /** @internal */
+  get scheduler(): Scheduler {
+    return this.#parts.scheduler;
+  }
+
+  /**
+   * Runs a function where the executor runs things. A function that is no task travels as its source, so it has to
+   * stand alone.
+   * @throws MusterError `CODE` for a function that uses variables from around it, with their names
+   * @throws NotSerializableError for an argument that cannot travel
+   */
+  submit<F extends AnyFunction>(
+    fn: F,
+    args: Inputs<Parameters<F>>,
+    options: SubmitOptions = {},
+  ): TaskFuture<Awaited<ReturnType<F>>> {
+    this.#refuseIfClosed();
+    const { name = fn.name || "anonymous", ...policy } = options;
+    let known = this.#functions.get(fn);
+    if (known === undefined) {
+      const facts = { taskName: name, fn, policy: { ...DEFAULT_POLICY, ...policy }, site: undefined };
+      known = this.#addFunction(facts);
+      this.#functions.set(fn, known);
+    }
+    return this.#submit(known, args);
+  }
+
+  /** @internal */
+  call(task: TaskFacts, args: readonly unknown[]): TaskFuture<unknown> {
+    return this.#submit(this.#functionOf(task), args);
+  }
+
+  /** @internal */
+  map(task: TaskFacts, args: readonly unknown[]): FutureArray<unknown> | MappedFuture<unknown> {
+    const fn = this.#functionOf(task);
+    const { scheduler, cluster } = this.#parts;
+    const sources = args.map((arg, index) =>
+      mapSource(arg, `argument ${index + 1} of ${task.taskName}.map()`),
+    );
+    if (sources.some((source) => source.kind === "node")) {
+      return new MappedFuture(scheduler, scheduler.mapLater(fn, sources));
+    }
+    const runs = scheduler.map(fn, sources);
+    cluster?.demandChanged();
+    const futures = new FutureArray<unknown>();
+    for (const run of runs) futures.push(new TaskFuture(scheduler, run));
+    return futures;
+  }
+
+  /** `value` with all futures in it replaced by their values, once they are there. Throws the first error. */
+  async wait<T>(value: T): Promise<Resolved<T>> {
+    const { scheduler } = this.#parts;
+    const nodes = [...new Set(futuresIn(value))];
+    const results = await Promise.all(nodes.map((node) => scheduler.result(node)));
+    const values = new Map<Node, unknown>(nodes.map((node, index) => [node, results[index]]));
+    return withValues(value, (node) => values.get(node)) as Resolved<T>;
+  }
+
+  /** Ends all tasks that have not ended. With `graceMs` 0 their threads are ended at once. */
+  cancel(reason: string, options: { graceMs?: number } = {}): void {
+    this.#parts.scheduler.cancelAll(reason, options.graceMs);
+  }
+
+  /** Ends what still runs, lets the workers go, and removes all that was made. Closing again waits for the same end. */
+  close(options: { graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? CLOSE_GRACE_MS);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { scheduler, engine, cluster } = this.#parts;
+    scheduler.cancelAll("the executor was closed", 0);
+    // At once: the engine's goodbye spares workers the wait for a signal, and the cluster expects them to end.
+    const [report] = await Promise.all([cluster?.close({ graceMs }), engine.close({ graceMs })]);
+    for (const { what, reason } of report?.leftovers ?? [])
+      this.#log("error", `${what} could not be removed: ${reason}`);
+  }
+
+  #submit(fn: RunFunction, args: readonly unknown[]): TaskFuture<never> {
+    const { scheduler, cluster } = this.#parts;
+    const run = scheduler.submit(fn, args);
+    cluster?.demandChanged();
+    return new TaskFuture(scheduler, run);
+  }
+
+  #functionOf(task: TaskFacts): RunFunction {
+    const known = this.#functions.get(task);
+    if (known !== undefined) return known;
+    const namesake = this.#tasks.get(task.taskName);
+    if (namesake !== undefined) throw duplicateTask(task, namesake);
+    const added = this.#addFunction(task);
+    this.#tasks.set(task.taskName, task);
+    this.#functions.set(task, added);
+    return added;
+  }
+
+  #addFunction(task: TaskFacts): RunFunction {
+    const { scheduler, shipper } = this.#parts;
+    const fn = scheduler.addFunction({ name: task.taskName, local: task.fn, site: task.site }, task.policy);
+    shipper?.prepare(fn);
+    return fn;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closing !== undefined)
+      throw new MusterError("CLOSED", "The executor is closed: it takes no more tasks.");
+  }
+
+  #log(level: LogLevel, message: string): void {
+    this.#parts.events.emit({ type: "log", at: Date.now(), level, message });
+  }
+}
+
+function mapSource(arg: unknown, what: string): MapSource {
+  if (arg instanceof Unmapped) return { kind: "same", value: arg.value };
+  if (arg instanceof TaskFuture) return { kind: "node", node: TaskFuture.nodeOf(arg) };
+  if (typeof arg === "object" && arg !== null && Symbol.iterator in arg) {
+    return { kind: "elements", elements: Array.isArray(arg) ? arg : [...(arg as Iterable<unknown>)] };
+  }
+  const hint =
+    typeof arg === "string"
+      ? "a string would be mapped letter by letter"
+      : `it is ${arg === null ? "null" : typeof arg}`;
+  throw new MusterError(
+    "INVALID_OPTION",
+    `The ${what} is no list: ${hint}. Give an array, or unmapped(x) for a value that each task gets whole.`,
+  );
+}
+
+function duplicateTask(task: TaskFacts, namesake: TaskFacts): MusterError {
+  const places = [namesake, task].map(({ site }) =>
+    site === undefined ? "an unknown place" : showSite(site),
+  );
+  return new MusterError(
+    "DUPLICATE_TASK",
+    `Two tasks of this flow are called "${task.taskName}": at ${places.join(" and at ")}. Give each a name of its own.`,
+  );
+}

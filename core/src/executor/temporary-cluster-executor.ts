@@ -1,0 +1,139 @@
+import { InvalidOptionError } from "../base/errors.ts";
+import type { AdaptOptions } from "../cluster/adapt-options.ts";
+import { resolveClusterClass } from "../cluster/cluster-class.ts";
+import type { ClusterClass, KwargsOf } from "../cluster/cluster-registry.ts";
+import { projectDirectory } from "../code/project-directory.ts";
+import { HubEngine } from "../engine/hub/hub-engine.ts";
+import { flatten } from "../wire/blob-format.ts";
+import { encodeValue } from "../wire/values.ts";
+import { compose } from "./composition.ts";
+import type { Executor, RunFacts } from "./executor.ts";
+import { runScope } from "./run-scope.ts";
+import type { RunningExecutor } from "./running-executor.ts";
+
+/** How the driver and its workers speak to each other. All in milliseconds. */
+export interface ClientOptions {
+  /** Between two signs of life, both ways. @default 1000 */
+  heartbeatMs?: number;
+  /** A worker that gives no sign of life for so long is lost, and its tasks go elsewhere. @default 30000 */
+  workerTimeoutMs?: number;
+  /** A worker that has lost its driver for so long exits by itself. @default 30000 */
+  deathTimeoutMs?: number;
+  /** A cancelled task may take so long to clean up before its thread is ended. @default 5000 */
+  cancelGraceMs?: number;
+}
+
+export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterClass> {
+  /**
+   * What the workers are: `"module#Export"`, a class that extends `Cluster`, or a function that makes one, called at
+   * run time. `"providers/<name>"` is short for the package `@muster/<name>`.
+   * @default "providers/local#LocalCluster"
+   */
+  clusterClass?: Class;
+  /** What the cluster class is made with. */
+  clusterKwargs?: KwargsOf<Class>;
+  /** Scales the workers with the backlog. Without it there are as many as the cluster class says. */
+  adaptKwargs?: AdaptOptions;
+  /** How the driver and its workers speak to each other. */
+  clientKwargs?: ClientOptions;
+  /** Logs everything, here and on the workers. @default false */
+  debug?: boolean;
+}
+
+const OPTIONS = ["clusterClass", "clusterKwargs", "adaptKwargs", "clientKwargs", "debug"];
+const DEFAULT_CLUSTER_CLASS = "providers/local#LocalCluster";
+
+/** Runs tasks on a cluster that is made for the run of a flow and gone after it. */
+export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof DEFAULT_CLUSTER_CLASS>
+  implements Executor
+{
+  readonly name = "TemporaryClusterExecutor";
+  readonly options: TemporaryClusterOptions<Class>;
+
+  /** @throws InvalidOptionError for an option that does not exist */
+  constructor(options: TemporaryClusterOptions<Class> = {}) {
+    const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
+    if (unknown !== undefined) {
+      throw new InvalidOptionError(
+        unknown,
+        `TemporaryClusterExecutor has no option "${unknown}". Its options are ${OPTIONS.join(", ")}.`,
+      );
+    }
+    this.options = options;
+  }
+
+  /**
+   * Makes the cluster and asks for its workers; tasks run as soon as the first one is ready.
+   * @throws ClusterClassError when `clusterClass` names no cluster class
+   * @throws ClusterStartError when the provider cannot open
+   */
+  async start(run: RunFacts = {}): Promise<RunningExecutor> {
+    const {
+      clusterClass = DEFAULT_CLUSTER_CLASS,
+      clusterKwargs = {},
+      adaptKwargs,
+      clientKwargs = {},
+      debug = false,
+    } = this.options;
+    const { deathTimeoutMs = 30_000, cancelGraceMs = 5000 } = clientKwargs;
+    const from = run.flowSite === undefined ? process.cwd() : projectDirectory(run.flowSite.file);
+    const make = await resolveClusterClass(clusterClass, { from });
+    const cluster = await make(clusterKwargs);
+    if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
+
+    const logLevel = debug ? "debug" : (run.logLevel ?? "info");
+    let hub!: HubEngine;
+    let flowRunId!: string;
+    const { clock, events, scheduler, executor } = compose({
+      run,
+      cluster,
+      cancelGraceMs,
+      engine: (parts) => {
+        const { parameters, ...scope } = runScope({ ...run, logLevel }, parts.ids);
+        flowRunId = scope.flowRunId;
+        hub = new HubEngine({
+          clock: parts.clock,
+          run: { ...scope, parameters: encodeParameters(parameters) },
+          possibleResources: cluster.possible.resources,
+          heartbeatMs: clientKwargs.heartbeatMs,
+          workerTimeoutMs: clientKwargs.workerTimeoutMs,
+        });
+        return hub;
+      },
+    });
+    try {
+      await hub.start(scheduler.listener);
+      await cluster.start({
+        run: {
+          runId: flowRunId,
+          flowName: run.flowName ?? "executor",
+          engine: hub.endpoint,
+          image: run.image,
+          signal: run.signal ?? new AbortController().signal,
+        },
+        link: hub,
+        events,
+        demand: () => scheduler.demand(),
+        clock,
+        deathTimeoutMs,
+        cancelGraceMs,
+        debug,
+      });
+    } catch (error) {
+      await executor.close();
+      throw error;
+    }
+    cluster.onFailure((error) => scheduler.failAll(error));
+    return executor;
+  }
+}
+
+/** Tasks see the parameters in `context`; ones that cannot travel are the flow's alone. */
+function encodeParameters(parameters: unknown): Uint8Array | undefined {
+  if (parameters === undefined) return undefined;
+  try {
+    return flatten(encodeValue(parameters, { what: "the flow's parameters" }));
+  } catch {
+    return undefined;
+  }
+}

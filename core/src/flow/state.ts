@@ -1,0 +1,54 @@
+import type { StateName } from "../events/event.ts";
+
+export type { StateName };
+
+/** States that a run never leaves. */
+const FINISHED: ReadonlySet<StateName> = new Set([
+  "Success",
+  "Failed",
+  "Crashed",
+  "Cancelled",
+  "UpstreamFailed",
+]);
+
+export interface StateFacts<T> {
+  readonly message?: string | undefined;
+  readonly result?: T | undefined;
+  readonly error?: Error | undefined;
+}
+
+/** The state of a flow run or of a task run. Never changes: a run goes from one state to another. */
+export class State<T = unknown> {
+  readonly name: StateName;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** What the flow returned, futures replaced by their values, with `Success`. */
+  readonly result: T | undefined;
+  /** Why it did not succeed. */
+  readonly error: Error | undefined;
+
+  constructor(name: StateName, facts: StateFacts<T> = {}) {
+    this.name = name;
+    this.message = facts.message ?? facts.error?.message ?? "";
+    this.result = facts.result;
+    this.error = facts.error;
+  }
+
+  isFinished(): boolean {
+    return FINISHED.has(this.name);
+  }
+
+  isSuccess(): boolean {
+    return this.name === "Success";
+  }
+
+  /** The result, or the error thrown: for callers who would rather have an exception. */
+  unwrap(): T {
+    if (this.name === "Success") return this.result as T;
+    throw this.error ?? new Error(`The run ended as ${this.name}: ${this.message}`);
+  }
+
+  toString(): string {
+    return this.message === "" ? this.name : `${this.name}: ${this.message}`;
+  }
+}

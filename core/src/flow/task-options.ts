@@ -1,0 +1,86 @@
+import { InvalidOptionError } from "../base/errors.ts";
+import type { RetryDelay } from "../scheduler/retry.ts";
+import type { TaskPolicy } from "../scheduler/run-function.ts";
+
+export interface TaskOptions {
+  /** The task's identity: unique in a flow. @default the function's name */
+  name?: string;
+  /** How often a task that throws, or times out, is tried again. @default 0 */
+  retries?: number;
+  /** Milliseconds before it is tried again, or a function of the attempt that failed: see `exponential`. @default 0 */
+  retryDelay?: RetryDelay;
+  /** Milliseconds that an attempt may take. It then sees `context.signal`, and a little later loses its thread. */
+  timeout?: number;
+  /** What its worker must have, abstractly: `{ GPU: 1 }`. Tasks that run at once share what a worker has. */
+  resources?: Readonly<Record<string, number>>;
+  /** Higher runs first; equal ones in the order of submission. @default 0 */
+  priority?: number;
+  /** `muster-resource:GPU=1` and `dask-resource:GPU=1` mean `resources: { GPU: 1 }`; others are for you. */
+  tags?: readonly string[];
+  /** How often an attempt may be lost with its worker, once it had started. @default 3 */
+  workerLostRetries?: number;
+}
+
+export const DEFAULT_POLICY: TaskPolicy = {
+  retries: 0,
+  retryDelay: 0,
+  timeoutMs: undefined,
+  resources: undefined,
+  priority: 0,
+  workerLostRetries: 3,
+};
+
+/** @throws InvalidOptionError naming the task and the option */
+export function resolveTaskOptions(name: string, options: TaskOptions): TaskPolicy {
+  const { retries = 0, retryDelay = 0, timeout, priority = 0, workerLostRetries = 3 } = options;
+  const fail = (option: string, problem: string): never => {
+    throw new InvalidOptionError(option, `Task "${name}": ${option} ${problem}.`);
+  };
+  if (!isCount(retries)) fail("retries", `is ${String(retries)}, and should be a whole number from 0 on`);
+  if (!isCount(workerLostRetries)) {
+    fail("workerLostRetries", `is ${String(workerLostRetries)}, and should be a whole number from 0 on`);
+  }
+  if (typeof retryDelay !== "function" && !(retryDelay >= 0)) {
+    fail(
+      "retryDelay",
+      `is ${String(retryDelay)}, and should be milliseconds from 0 on, or a function of the attempt`,
+    );
+  }
+  if (timeout !== undefined && !(timeout > 0))
+    fail("timeout", `is ${String(timeout)}, and should be milliseconds above 0`);
+  if (!Number.isFinite(priority)) fail("priority", `is ${String(priority)}, and should be a number`);
+  const resources = { ...resourcesOfTags(options.tags ?? [], fail), ...options.resources };
+  for (const [resource, amount] of Object.entries(resources)) {
+    if (!(amount > 0))
+      fail("resources", `asks for ${String(amount)} of ${resource}, and should ask for more than 0`);
+  }
+  return {
+    retries,
+    retryDelay,
+    timeoutMs: timeout,
+    resources: Object.keys(resources).length === 0 ? undefined : resources,
+    priority,
+    workerLostRetries,
+  };
+}
+
+const RESOURCE_TAG = /^(?:muster|dask)-resource:/i;
+const WELL_FORMED = /^[^:]+:([^=\s]+)=(\d+(?:\.\d+)?)$/;
+
+function resourcesOfTags(
+  tags: readonly string[],
+  fail: (option: string, problem: string) => never,
+): Record<string, number> {
+  const resources: Record<string, number> = {};
+  for (const tag of tags) {
+    if (!RESOURCE_TAG.test(tag)) continue;
+    const [, name, amount] =
+      WELL_FORMED.exec(tag) ?? fail("tags", `has "${tag}", and should say muster-resource:NAME=NUMBER`);
+    resources[name!] = Number(amount);
+  }
+  return resources;
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0;
+}

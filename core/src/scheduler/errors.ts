@@ -1,0 +1,89 @@
+import { brand, MusterError } from "../base/errors.ts";
+import type { WorkerDeath } from "../cluster/worker-link.ts";
+
+/** A task took longer than its `timeout`. */
+export class TaskTimeoutError extends MusterError {
+  readonly taskName: string;
+  readonly timeoutMs: number;
+
+  constructor(taskName: string, timeoutMs: number) {
+    super(
+      "TASK_TIMEOUT",
+      `Task "${taskName}" took longer than its timeout of ${timeoutMs} ms and was ended.`,
+    );
+    this.taskName = taskName;
+    this.timeoutMs = timeoutMs;
+  }
+
+  static {
+    TaskTimeoutError.prototype.name = "TaskTimeoutError";
+    brand(TaskTimeoutError);
+  }
+}
+
+/** A task did not run, or was ended, because it was cancelled. */
+export class TaskCancelledError extends MusterError {
+  readonly taskName: string;
+
+  constructor(taskName: string, reason: string) {
+    super("TASK_CANCELLED", `Task "${taskName}" was cancelled: ${reason}`);
+    this.taskName = taskName;
+  }
+
+  static {
+    TaskCancelledError.prototype.name = "TaskCancelledError";
+    brand(TaskCancelledError);
+  }
+}
+
+/** A task did not run, because one that it depends on did not succeed; that one's error is the `cause`. */
+export class UpstreamFailedError extends MusterError {
+  readonly taskName: string;
+
+  constructor(taskName: string, upstream: string, cause: Error | undefined) {
+    super("UPSTREAM_FAILED", `Task "${taskName}" did not run, since "${upstream}" did not succeed.`, {
+      cause,
+    });
+    this.taskName = taskName;
+  }
+
+  static {
+    UpstreamFailedError.prototype.name = "UpstreamFailedError";
+    brand(UpstreamFailedError);
+  }
+}
+
+/** The worker of a task was lost, and so were those of its next attempts. */
+export class WorkerLostError extends MusterError {
+  readonly taskName: string;
+  readonly worker: string;
+  readonly attempts: number;
+  readonly reason: string;
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly outOfMemory: boolean;
+  /** The last lines that the worker printed, oldest first. */
+  readonly lastLines: readonly string[];
+
+  constructor(task: { name: string; attempts: number }, worker: string, death: WorkerDeath) {
+    const tail =
+      death.lastLines.length === 0 ? "" : ` Its last lines:\n${death.lastLines.slice(-10).join("\n")}`;
+    super(
+      "WORKER_LOST",
+      `Task "${task.name}" was lost with worker ${worker} in attempt ${task.attempts}: ${death.reason}.${tail}`,
+    );
+    this.taskName = task.name;
+    this.worker = worker;
+    this.attempts = task.attempts;
+    this.reason = death.reason;
+    this.exitCode = death.exitCode;
+    this.signal = death.signal;
+    this.outOfMemory = death.outOfMemory ?? false;
+    this.lastLines = death.lastLines;
+  }
+
+  static {
+    WorkerLostError.prototype.name = "WorkerLostError";
+    brand(WorkerLostError);
+  }
+}

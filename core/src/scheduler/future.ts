@@ -1,0 +1,88 @@
+import type { Scheduler } from "./scheduler.ts";
+import { type GatherRun, Node } from "./task-run.ts";
+
+/**
+ * The result of a task that was submitted: `await` gives its value or throws its error, and other tasks take it as an
+ * argument, alone or nested anywhere in arrays and objects, without anybody waiting.
+ */
+export class TaskFuture<T> implements PromiseLike<T> {
+  readonly #node: Node;
+  readonly #scheduler: Scheduler;
+
+  /** @internal */
+  constructor(scheduler: Scheduler, node: Node) {
+    this.#scheduler = scheduler;
+    this.#node = node;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a future is there to be awaited
+  then<A = T, B = never>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return (this.#scheduler.result(this.#node) as Promise<T>).then(onValue, onError);
+  }
+
+  /** @internal */
+  static nodeOf(future: TaskFuture<unknown>): Node {
+    return future.#node;
+  }
+
+  /** @internal */
+  static schedulerOf(future: TaskFuture<unknown>): Scheduler {
+    return future.#scheduler;
+  }
+}
+
+/**
+ * The results of a mapped task whose number of elements is known only later: a future of all of them, and, as they
+ * become known, a future of each.
+ */
+export class MappedFuture<T> extends TaskFuture<T[]> implements AsyncIterable<TaskFuture<T>> {
+  /** A future an element, as soon as it is known how many there are. */
+  [Symbol.asyncIterator](): AsyncIterator<TaskFuture<T>, undefined> {
+    // No generator: it would await the futures that it yields.
+    let futures: Promise<Iterator<TaskFuture<T>>> | undefined;
+    return {
+      next: async () => {
+        futures ??= this.#futures();
+        return (await futures).next() as IteratorResult<TaskFuture<T>, undefined>;
+      },
+    };
+  }
+
+  async #futures(): Promise<Iterator<TaskFuture<T>>> {
+    const gather = TaskFuture.nodeOf(this) as GatherRun;
+    const scheduler = TaskFuture.schedulerOf(this);
+    await Promise.race([
+      new Promise<void>((resolve) => gather.whenExpanded(() => resolve())),
+      scheduler.ended(gather),
+    ]);
+    if (gather.children === undefined) throw gather.error;
+    return gather.children.map((child) => new TaskFuture<T>(scheduler, child)).values();
+  }
+}
+
+/** The futures of a mapped task, one an element: an array like any other, which can also be awaited as a whole. */
+export class FutureArray<T> extends Array<TaskFuture<T>> implements PromiseLike<T[]> {
+  /** What array methods make of it are plain arrays. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: all of its futures are awaited together
+  then<A = T[], B = never>(
+    onValue?: ((values: T[]) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return Promise.all(this as Iterable<TaskFuture<T>>).then(onValue, onError);
+  }
+}
+
+/** The node, or the nodes, behind a future; undefined for every other value. */
+export function nodesOf(value: object): Node | readonly Node[] | undefined {
+  if (value instanceof TaskFuture) return TaskFuture.nodeOf(value);
+  if (value instanceof FutureArray) return Array.from(value, (future) => TaskFuture.nodeOf(future));
+  if (value instanceof Node) return value;
+  return undefined;
+}

@@ -1,0 +1,66 @@
+import type { FutureArray, MappedFuture, TaskFuture } from "./future.ts";
+
+/** Values that are taken as they are: nothing inside them can be a future. */
+type Opaque =
+  | string
+  | number
+  | boolean
+  | bigint
+  | symbol
+  | null
+  | undefined
+  | Date
+  | RegExp
+  | Error
+  | ArrayBuffer
+  | ArrayBufferView
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ((...args: never[]) => unknown);
+
+/** What may be given where a task takes a `T`: a `T`, a future of one, or a structure with futures anywhere inside. */
+export type Input<T> =
+  | T
+  | TaskFuture<T>
+  | (T extends Opaque ? never : T extends object ? { [K in keyof T]: Input<T[K]> } : never);
+
+/** The arguments of a call of a task. */
+export type Inputs<A extends readonly unknown[]> = { [K in keyof A]: Input<A[K]> };
+
+/** A value that every task of a `map` gets whole. */
+export class Unmapped<T> {
+  readonly value: T;
+
+  constructor(value: T) {
+    this.value = value;
+  }
+}
+
+/** Passes `value` whole to every task of a `map`, instead of one element to each. It is sent to a worker once. */
+export function unmapped<T>(value: T): Unmapped<T> {
+  return new Unmapped(value);
+}
+
+/** The arguments of a `map` whose number of elements is known. */
+export type KnownMapInputs<A extends readonly unknown[]> = {
+  [K in keyof A]: Iterable<Input<A[K]>> | Unmapped<Input<A[K]>>;
+};
+
+/** The arguments of a `map`, some of which may be futures of iterables. */
+export type MapInputs<A extends readonly unknown[]> = {
+  [K in keyof A]: Iterable<Input<A[K]>> | TaskFuture<Iterable<A[K]>> | Unmapped<Input<A[K]>>;
+};
+
+/** `T` with every future in it replaced by its value. */
+export type Resolved<T> =
+  T extends FutureArray<infer U>
+    ? U[]
+    : T extends MappedFuture<infer U>
+      ? U[]
+      : T extends TaskFuture<infer U>
+        ? U
+        : T extends Opaque
+          ? T
+          : T extends object
+            ? { [K in keyof T]: Resolved<T[K]> }
+            : T;

@@ -1,0 +1,487 @@
+import type { Clock, Timer } from "../base/clock.ts";
+import { MusterError, toError } from "../base/errors.ts";
+import type { Demand, WorkerDeath } from "../cluster/worker-link.ts";
+import type { Engine, EngineListener, TaskReport, TaskStart } from "../engine/engine.ts";
+import type { LogEvent, StateName } from "../events/event.ts";
+import type { EventLog } from "../events/event-log.ts";
+import { TaskCancelledError, TaskTimeoutError, UpstreamFailedError, WorkerLostError } from "./errors.ts";
+import { delayBeforeRetry } from "./retry.ts";
+import { RunFunction } from "./run-function.ts";
+import { checkTransition } from "./states.ts";
+import { GatherRun, type Node, TaskRun } from "./task-run.ts";
+
+export interface SchedulerOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly events: EventLog;
+  /** How long a cancelled task may take to clean up before its thread is ended, in milliseconds. */
+  readonly cancelGraceMs: number;
+  /** Finds the node behind a future. */
+  readonly lookup: (value: object) => Node | readonly Node[] | undefined;
+  /** Called when a task failed for good. */
+  readonly onFailure?: (run: TaskRun) => void;
+}
+
+/** An element-wise source of a mapped task: a value for each element, or the same for all. */
+export type MapSource =
+  | { readonly kind: "elements"; readonly elements: readonly unknown[] }
+  | { readonly kind: "node"; readonly node: Node }
+  | { readonly kind: "same"; readonly value: unknown };
+
+const UNKNOWN_DEATH: WorkerDeath = { reason: "its worker is gone", lastLines: [] };
+
+/**
+ * WHEN a task may run. It holds the graph, the state of each task and its attempts, and is the only one who does: an
+ * engine reports, and what it reports of an attempt that was given up is dropped.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #engine: Engine;
+  readonly #functions: RunFunction[] = [];
+  /** Task runs that have not ended. */
+  readonly #unfinished = new Set<TaskRun>();
+  /** Lists of mapped tasks that have not ended. */
+  readonly #gathering = new Set<GatherRun>();
+  readonly #retrying = new Map<TaskRun, Timer>();
+  readonly #running = new Set<TaskRun>();
+  readonly #failed: TaskRun[] = [];
+  /** Who waits for the end of a node. */
+  readonly #waiters = new Map<Node, (() => void)[]>();
+  #ready: TaskRun[] = [];
+  #runs = 0;
+  #succeeded = 0;
+  #flushing = false;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #cancelled: string | undefined;
+  #open = true;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#engine = options.engine;
+  }
+
+  /** What the engine is started with. */
+  readonly listener: EngineListener = {
+    started: (starts) => this.#onStarted(starts),
+    reported: (reports) => {
+      for (const report of reports) this.#onReport(report);
+    },
+    log: (event: LogEvent) => this.#options.events.emit(event),
+    failed: (error) => this.failAll(error),
+  };
+
+  addFunction(
+    facts: Pick<RunFunction, "name" | "local" | "site">,
+    policy: RunFunction["policy"],
+  ): RunFunction {
+    const fn = new RunFunction(this.#functions.length, facts, policy);
+    const impossible = this.#engine.whyImpossible(fn);
+    if (impossible !== undefined)
+      throw new MusterError("UNSATISFIABLE_RESOURCES", `Task "${fn.name}" can never run: ${impossible}`);
+    this.#functions.push(fn);
+    return fn;
+  }
+
+  /**
+   * Takes a task. It runs as soon as its dependencies have values and there is room.
+   * @throws NotSerializableError for an argument that cannot travel
+   */
+  submit(fn: RunFunction, args: readonly unknown[]): TaskRun {
+    const packed = this.#engine.pack(args, fn.name, this.#options.lookup);
+    const run = new TaskRun(++this.#runs, fn, packed);
+    this.#unfinished.add(run);
+    this.#emit(run, "Pending");
+    if (this.#cancelled !== undefined) {
+      this.#finish(run, "Cancelled", new TaskCancelledError(fn.name, this.#cancelled));
+      return run;
+    }
+    for (const dependency of run.dependencies) {
+      if (dependency.isFinished) continue;
+      run.waitingFor++;
+      dependency.dependents ??= [];
+      dependency.dependents.push(run);
+    }
+    if (run.waitingFor === 0) this.#dependenciesEnded(run);
+    return run;
+  }
+
+  /** One task an element, where the elements are known now. */
+  map(fn: RunFunction, sources: readonly MapSource[]): TaskRun[] {
+    const width = mapWidth(fn.name, sources);
+    const shared = sources.map((source) =>
+      source.kind === "same" ? this.#engine.share(source.value, fn.name, this.#options.lookup) : undefined,
+    );
+    const runs = new Array<TaskRun>(width);
+    for (let element = 0; element < width; element++) {
+      const args = sources.map((source, index) =>
+        source.kind === "elements" ? source.elements[element] : shared[index],
+      );
+      runs[element] = this.submit(fn, args);
+    }
+    return runs;
+  }
+
+  /** One task an element, where the elements of some source are known only later. */
+  mapLater(fn: RunFunction, sources: readonly MapSource[]): GatherRun {
+    const gather = new GatherRun(fn.name, () => this.#gathered(gather));
+    this.#gathering.add(gather);
+    Promise.all(
+      sources.map((source) => (source.kind === "node" ? this.#elementsOf(fn.name, source.node) : source)),
+    )
+      .then((known) => gather.expand(this.map(fn, known)))
+      .catch((thrown: unknown) => {
+        const error = toError(thrown);
+        this.#finishGather(gather, error instanceof UpstreamFailedError ? "UpstreamFailed" : "Failed", error);
+      });
+    return gather;
+  }
+
+  /** The value of a node, or its error thrown. The same object for everybody who asks. */
+  result(node: Node): Promise<unknown> {
+    node.observed = true;
+    node.promise ??= this.ended(node).then(() => {
+      if (node.state === "Success") return this.#engine.unpack(node.value);
+      throw node.error;
+    });
+    return node.promise;
+  }
+
+  /** Resolves when the node has ended, however it did. */
+  ended(node: Node): Promise<void> {
+    if (node.isFinished) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(node);
+      if (waiters === undefined) this.#waiters.set(node, [resolve]);
+      else waiters.push(resolve);
+    });
+  }
+
+  /** Resolves when no task is left that has not ended. */
+  idle(): Promise<void> {
+    if (this.#unfinished.size === 0 && this.#gathering.size === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers<void>();
+    return this.#idle.promise;
+  }
+
+  /** Ends all tasks that have not ended, and takes none that comes after. */
+  cancelAll(reason: string, graceMs: number = this.#options.cancelGraceMs): void {
+    this.#cancelled ??= reason;
+    this.#ready = [];
+    for (const run of [...this.#unfinished]) {
+      if (run.inEngine) {
+        if (!this.#engine.cancel(run, graceMs)) continue;
+        this.#leaveEngine(run);
+      }
+      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
+    }
+  }
+
+  /** The engine is gone: nothing that has not ended ever will. */
+  failAll(error: Error): void {
+    this.#cancelled ??= error.message;
+    this.#ready = [];
+    for (const run of [...this.#unfinished]) {
+      if (run.inEngine) this.#leaveEngine(run);
+      this.#finish(run, "Crashed", error);
+    }
+  }
+
+  /** The flow submits no more tasks. */
+  closeSubmissions(): void {
+    this.#open = false;
+  }
+
+  /** Failures that nobody looked at: neither awaited, nor handed on to a task. */
+  unseenFailures(): readonly TaskRun[] {
+    return this.#failed.filter((run) => !run.observed && run.dependents === undefined);
+  }
+
+  get counts(): {
+    readonly submitted: number;
+    readonly succeeded: number;
+    readonly failed: readonly TaskRun[];
+  } {
+    return { submitted: this.#runs, succeeded: this.#succeeded, failed: this.#failed };
+  }
+
+  /** What a cluster needs to know to have the right number of workers. */
+  demand(): Demand {
+    let ready = 0;
+    let unknown = 0;
+    let knownMs = 0;
+    for (const fn of this.#functions) {
+      const waiting = fn.submitted - fn.running;
+      ready += waiting;
+      if (fn.expectedMs === undefined) unknown += waiting;
+      else knownMs += waiting * fn.expectedMs;
+    }
+    const now = this.#options.clock.now();
+    let remainingMs = 0;
+    for (const run of this.#running) {
+      if (run.fn.expectedMs !== undefined)
+        remainingMs += Math.max(0, run.fn.expectedMs - (now - run.runningSince));
+    }
+    return { ready, running: this.#running.size, unknown, knownMs, remainingMs, open: this.#open };
+  }
+
+  /** All dependencies have ended: the task is ready, or it never will be. */
+  #dependenciesEnded(run: TaskRun): void {
+    const failed = run.dependencies.find((dependency) => dependency.state !== "Success");
+    if (failed !== undefined) {
+      this.#finish(run, "UpstreamFailed", new UpstreamFailedError(run.fn.name, nameOf(failed), failed.error));
+      return;
+    }
+    const { preparing } = run.fn;
+    if (preparing === undefined) {
+      this.#makeReady(run);
+      return;
+    }
+    preparing.then(
+      () => {
+        if (!run.isFinished) this.#makeReady(run);
+      },
+      (error: Error) => {
+        if (!run.isFinished) this.#finish(run, "Failed", error);
+      },
+    );
+  }
+
+  #makeReady(run: TaskRun): void {
+    this.#ready.push(run);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // What is submitted in one turn goes to the engine together.
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const ready = this.#ready;
+    if (ready.length === 0) return;
+    this.#ready = [];
+    for (const run of ready) {
+      run.attempt++;
+      run.inEngine = true;
+      run.fn.submitted++;
+    }
+    this.#engine.submit(ready);
+  }
+
+  #onStarted(starts: readonly TaskStart[]): void {
+    for (const { task, attempt, worker } of starts) {
+      const run = task as TaskRun;
+      if (run.attempt !== attempt || !run.inEngine || run.runningSince !== 0) continue;
+      run.runningSince = this.#options.clock.now();
+      run.fn.running++;
+      this.#running.add(run);
+      this.#enter(run, "Running");
+      this.#emit(run, "Running", { worker });
+    }
+  }
+
+  #onReport(report: TaskReport): void {
+    const run = report.task as TaskRun;
+    if (run.attempt !== report.attempt || !run.inEngine) return;
+    this.#leaveEngine(run);
+    switch (report.kind) {
+      case "success":
+        run.value = report.value;
+        run.fn.took(report.durationMs);
+        this.#succeeded++;
+        this.#finish(run, "Success", undefined, report);
+        return;
+      case "failure":
+        this.#failedAttempt(run, report.error!, report);
+        return;
+      case "timeout":
+        this.#failedAttempt(run, new TaskTimeoutError(run.fn.name, run.fn.timeoutMs ?? 0), report);
+        return;
+      case "cancelled":
+        this.#finish(
+          run,
+          "Cancelled",
+          new TaskCancelledError(run.fn.name, this.#cancelled ?? "it was asked to"),
+          report,
+        );
+        return;
+      case "lost":
+        this.#lostAttempt(run, report);
+        return;
+    }
+  }
+
+  #leaveEngine(run: TaskRun): void {
+    run.inEngine = false;
+    run.fn.submitted--;
+    if (run.runningSince === 0) return;
+    run.runningSince = 0;
+    run.fn.running--;
+    this.#running.delete(run);
+  }
+
+  #failedAttempt(run: TaskRun, error: Error, report: TaskReport): void {
+    if (run.retriesLeft === 0 || this.#cancelled !== undefined) {
+      this.#finish(run, "Failed", error, report);
+      return;
+    }
+    run.retriesLeft--;
+    this.#retry(run, error, delayBeforeRetry(run.fn.policy.retryDelay, run.attempt));
+  }
+
+  #lostAttempt(run: TaskRun, report: TaskReport): void {
+    if (this.#cancelled !== undefined) {
+      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled), report);
+      return;
+    }
+    run.alone = true;
+    if (!report.started) {
+      this.#makeReady(run);
+      return;
+    }
+    const death = report.death ?? UNKNOWN_DEATH;
+    const error = new WorkerLostError({ name: run.fn.name, attempts: run.attempt }, report.worker, death);
+    if (run.lossesLeft === 0) {
+      this.#finish(run, "Crashed", error, report);
+      return;
+    }
+    run.lossesLeft--;
+    this.#retry(run, error, 0);
+  }
+
+  #retry(run: TaskRun, error: Error, delayMs: number): void {
+    this.#enter(run, "Retrying");
+    this.#emit(run, "Retrying", { message: error.message });
+    const timer = this.#options.clock.after(delayMs, () => {
+      this.#retrying.delete(run);
+      this.#makeReady(run);
+    });
+    this.#retrying.set(run, timer);
+  }
+
+  #finish(run: TaskRun, state: StateName, error: Error | undefined, report?: TaskReport): void {
+    this.#enter(run, state);
+    run.error = error;
+    // Nothing is needed any more but the result: what the task was given may be large.
+    run.payload = undefined;
+    run.dependencies = [];
+    this.#retrying.get(run)?.cancel();
+    this.#retrying.delete(run);
+    this.#unfinished.delete(run);
+    this.#emit(run, state, {
+      message: error?.message,
+      worker: report?.worker,
+      durationMs: report?.durationMs,
+    });
+    if (state !== "Success") {
+      this.#failed.push(run);
+      if (state === "Failed" || state === "Crashed") this.#options.onFailure?.(run);
+    }
+    this.#tellEnd(run);
+  }
+
+  #gathered(gather: GatherRun): void {
+    const failed = gather.children!.find((child) => child.state !== "Success");
+    if (failed === undefined) {
+      gather.value = this.#engine.gather(gather.children!.map((child) => child.value));
+      this.#finishGather(gather, "Success", undefined);
+    } else {
+      this.#finishGather(gather, failed.state, failed.error);
+    }
+  }
+
+  #finishGather(gather: GatherRun, state: StateName, error: Error | undefined): void {
+    gather.state = state;
+    gather.error = error;
+    this.#gathering.delete(gather);
+    this.#tellEnd(gather);
+  }
+
+  #tellEnd(node: Node): void {
+    const waiters = this.#waiters.size === 0 ? undefined : this.#waiters.get(node);
+    if (waiters !== undefined) {
+      this.#waiters.delete(node);
+      for (const waiter of waiters) waiter();
+    }
+    const { dependents } = node;
+    if (dependents !== undefined) {
+      for (const dependent of dependents) {
+        if (dependent instanceof GatherRun) dependent.dependencyEnded();
+        else if (--dependent.waitingFor === 0 && !dependent.isFinished) this.#dependenciesEnded(dependent);
+      }
+      // Kept as a mark that somebody depended on it, without what it held.
+      dependents.length = 0;
+    }
+    if (this.#unfinished.size === 0 && this.#gathering.size === 0) {
+      this.#idle?.resolve();
+      this.#idle = undefined;
+    }
+  }
+
+  /** What a mapped task runs over: the elements of a future list, each as soon as it is known to exist. */
+  async #elementsOf(name: string, node: Node): Promise<MapSource> {
+    if (node instanceof GatherRun) {
+      const children = await new Promise<readonly Node[]>((resolve, reject) => {
+        node.whenExpanded(resolve);
+        this.ended(node).then(() => {
+          if (node.children === undefined) reject(new UpstreamFailedError(name, node.name, node.error));
+        });
+      });
+      return { kind: "elements", elements: children };
+    }
+    await this.ended(node);
+    if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);
+    const value = await this.#engine.unpack(node.value);
+    if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
+      throw new MusterError(
+        "INVALID_OPTION",
+        `Task "${name}" was mapped over the result of "${nameOf(node)}", which is no iterable but ${value === null ? "null" : typeof value}.`,
+      );
+    }
+    return { kind: "elements", elements: [...(value as Iterable<unknown>)] };
+  }
+
+  #enter(run: TaskRun, state: StateName): void {
+    checkTransition(run.state, state);
+    run.state = state;
+  }
+
+  #emit(
+    run: TaskRun,
+    state: StateName,
+    facts?: { message?: string | undefined; worker?: string | undefined; durationMs?: number | undefined },
+  ): void {
+    this.#options.events.emit({
+      type: "task",
+      at: this.#options.clock.wallTime(),
+      id: run.id,
+      name: run.fn.name,
+      state,
+      attempt: run.attempt,
+      worker: facts?.worker,
+      durationMs: facts?.durationMs,
+      message: facts?.message,
+    });
+  }
+}
+
+function nameOf(node: Node): string {
+  return node instanceof TaskRun ? node.fn.name : (node as GatherRun).name;
+}
+
+/** @throws MusterError when two sources have different lengths, or none has one */
+function mapWidth(name: string, sources: readonly MapSource[]): number {
+  const widths = sources.flatMap((source) => (source.kind === "elements" ? [source.elements.length] : []));
+  if (widths.length === 0) {
+    throw new MusterError(
+      "INVALID_OPTION",
+      `Task "${name}" was mapped over nothing: give at least one argument that is not unmapped().`,
+    );
+  }
+  if (widths.some((width) => width !== widths[0])) {
+    throw new MusterError(
+      "INVALID_OPTION",
+      `Task "${name}" was mapped over lists of different lengths: ${widths.join(", ")}.`,
+    );
+  }
+  return widths[0]!;
+}

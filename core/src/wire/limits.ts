@@ -1,0 +1,8 @@
+/** A value of up to this many bytes rides in the message; a larger one goes to the blob store first. */
+export const INLINE_LIMIT_BYTES = 64 * 1024;
+
+/** In this file of its blob directory an engine writes what proves that a worker sees the same directory. */
+export const PROOF_FILE = "proof";
+
+/** Where files are memory, on Linux. */
+export const MEMORY_DIRECTORY = "/dev/shm";

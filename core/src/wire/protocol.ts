@@ -1,0 +1,252 @@
+import { Packr } from "msgpackr";
+import { MusterError } from "../base/errors.ts";
+import type { CallSite } from "../code/code-unit.ts";
+import type { LogEvent, LogLevel } from "../events/event.ts";
+
+/** Raised with every change that an older peer would not understand; both sides refuse another one's. */
+export const PROTOCOL_VERSION = 1;
+
+/** What a frame is. Even numbers go to the worker, odd ones come from it. */
+export const FrameType = {
+  welcome: 2,
+  hello: 3,
+  code: 4,
+  heartbeat: 5,
+  define: 6,
+  reports: 7,
+  tasks: 8,
+  started: 9,
+  cancel: 10,
+  returned: 11,
+  recall: 12,
+  log: 13,
+  drain: 14,
+  blobGet: 15,
+  ping: 16,
+  blobPut: 17,
+  blobData: 18,
+  goodbye: 19,
+  draining: 21,
+  blobStored: 20,
+  shutdown: 22,
+  blobForget: 24,
+} as const;
+
+/**
+ * The first bytes of a connection, before any frame: a fixed length, so that a stranger's bytes are compared and
+ * never decoded. Magic and version, then the token as it is.
+ */
+export const TOKEN_BYTES = 32;
+const MAGIC = Buffer.from("MSTR");
+export const PREAMBLE_BYTES = MAGIC.length + 1 + TOKEN_BYTES;
+
+/** @param token hexadecimal, 32 bytes */
+export function preamble(token: string): Buffer {
+  return Buffer.concat([MAGIC, Buffer.from([PROTOCOL_VERSION]), Buffer.from(token, "hex")]);
+}
+
+export interface HelloMessage {
+  readonly workerId: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly threads: number;
+  readonly tasksPerThread: number;
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+export interface WelcomeMessage {
+  readonly run: RunMessage;
+  readonly heartbeatMs: number;
+  /** Where the engine keeps blobs, and the proof that a worker sees the same directory. */
+  readonly blobs: { readonly directory: string; readonly proof: string };
+}
+
+/** What `context` shows in tasks. */
+export interface RunMessage {
+  readonly flowRunId: string;
+  readonly flowName: string;
+  readonly image: string | undefined;
+  readonly logLevel: LogLevel;
+  /** The parameters of the run, encoded. */
+  readonly parameters: Uint8Array | undefined;
+}
+
+export type CodeMessage =
+  | { readonly kind: "bundle"; readonly id: string; readonly code: Uint8Array; readonly resolveFrom: string }
+  | { readonly kind: "inline"; readonly id: string; readonly source: string };
+
+export interface DefineMessage {
+  readonly index: number;
+  readonly name: string;
+  readonly code: string;
+  readonly site: CallSite | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
+export interface CancelMessage {
+  readonly id: number;
+  readonly attempt: number;
+  readonly graceMs: number;
+}
+
+export interface RecallMessage {
+  readonly lane: number;
+  readonly count: number;
+}
+
+/** Attempts that were handed back before they started, as `[id, attempt]` pairs in one list. */
+export interface ReturnedMessage {
+  readonly lane: number;
+  readonly ids: readonly number[];
+}
+
+/** Attempts that run, as `[id, attempt]` pairs in one list. */
+export interface StartedMessage {
+  readonly ids: readonly number[];
+}
+
+export interface GoodbyeMessage {
+  readonly reason: string;
+}
+
+export interface LogMessage {
+  readonly events: readonly LogEvent[];
+}
+
+const packr = new Packr({
+  useRecords: false,
+  encodeUndefinedAsNil: false,
+  mapsAsObjects: true,
+  copyBuffers: true,
+});
+
+export function packMessage(message: unknown): Buffer {
+  return packr.pack(message);
+}
+
+/** @throws MusterError `PROTOCOL` when the bytes are no message */
+export function unpackMessage<T>(body: Uint8Array): T {
+  try {
+    return packr.unpack(body) as T;
+  } catch (cause) {
+    throw new MusterError("PROTOCOL", "A frame could not be decoded.", { cause });
+  }
+}
+
+/* ------------------------------------------------------------------------------------------- values in envelopes */
+
+/**
+ * A value inside an envelope. What is inline (see `isInline`) is there itself; what is encoded is bytes; the rest is
+ * a list that starts with its tag, which no inline value is.
+ */
+export const Tag = { ref: 0, blob: 1, list: 2, refRange: 3 } as const;
+
+export type BlobValue = readonly [tag: typeof Tag.blob, id: string, byteLength: number];
+export type ListValue = readonly [tag: typeof Tag.list, values: readonly WireValue[]];
+export type RefValue = readonly [tag: typeof Tag.ref, index: number];
+export type RefRangeValue = readonly [tag: typeof Tag.refRange, start: number, count: number];
+
+/** A result, or the value of a dependency. */
+export type WireValue = string | number | boolean | null | undefined | Uint8Array | BlobValue | ListValue;
+/** An argument: a value, or what stands for a dependency's. */
+export type WireArgument = WireValue | RefValue | RefRangeValue;
+
+/** The arguments of one task and the values of its dependencies; or where both are, when they are large. */
+export type TaskBody =
+  | readonly [args: readonly WireArgument[], dependencies: readonly WireValue[]]
+  | BlobValue;
+
+/* -------------------------------------------------------------------------------------------- tasks and reports */
+
+/** Tasks for one lane: a table of numbers that a relay can read, and one pack of all bodies that it need not. */
+export interface TaskBatch {
+  readonly lane: number;
+  readonly ids: Uint32Array;
+  readonly attempts: Uint32Array;
+  readonly functions: Uint32Array;
+}
+
+const BATCH_HEADER_BYTES = 8;
+
+export function packTasks(batch: TaskBatch, bodies: readonly TaskBody[]): Buffer[] {
+  const count = batch.ids.length;
+  const header = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + count * 12);
+  const words = new Uint32Array(header.buffer, header.byteOffset, 2 + count * 3);
+  words[0] = count;
+  words[1] = batch.lane;
+  words.set(batch.ids, 2);
+  words.set(batch.attempts, 2 + count);
+  words.set(batch.functions, 2 + count * 2);
+  return [header, packr.pack(bodies)];
+}
+
+/** @throws MusterError `PROTOCOL` when the bytes are no batch */
+export function readTaskBatch(body: Uint8Array): TaskBatch & { readonly bodiesAt: number } {
+  const [count, lane, words] = readTable(body, 3);
+  return {
+    lane,
+    ids: words.subarray(2, 2 + count),
+    attempts: words.subarray(2 + count, 2 + count * 2),
+    functions: words.subarray(2 + count * 2, 2 + count * 3),
+    bodiesAt: BATCH_HEADER_BYTES + count * 12,
+  };
+}
+
+export const ReportKind = { success: 0, failure: 1, timeout: 2, cancelled: 3, lost: 4 } as const;
+export type ReportKindNumber = (typeof ReportKind)[keyof typeof ReportKind];
+
+/** Ends of attempts on one lane, in the same form. Durations are microseconds. */
+export interface ReportBatch {
+  readonly lane: number;
+  readonly ids: Uint32Array;
+  readonly attempts: Uint32Array;
+  readonly kinds: Uint32Array;
+  readonly durationsUs: Uint32Array;
+}
+
+/** In a buffer of its own, so that it can move to another thread. */
+export function packReports(batch: ReportBatch, outcomes: readonly unknown[]): Uint8Array<ArrayBuffer> {
+  const count = batch.ids.length;
+  const packed = packr.pack(outcomes);
+  const outcomesAt = BATCH_HEADER_BYTES + count * 16;
+  const body = new Uint8Array(outcomesAt + packed.length);
+  const words = new Uint32Array(body.buffer, 0, 2 + count * 4);
+  words[0] = count;
+  words[1] = batch.lane;
+  words.set(batch.ids, 2);
+  words.set(batch.attempts, 2 + count);
+  words.set(batch.kinds, 2 + count * 2);
+  words.set(batch.durationsUs, 2 + count * 3);
+  body.set(packed, outcomesAt);
+  return body;
+}
+
+/** @throws MusterError `PROTOCOL` when the bytes are no batch */
+export function readReportBatch(body: Uint8Array): ReportBatch & { readonly outcomesAt: number } {
+  const [count, lane, words] = readTable(body, 4);
+  return {
+    lane,
+    ids: words.subarray(2, 2 + count),
+    attempts: words.subarray(2 + count, 2 + count * 2),
+    kinds: words.subarray(2 + count * 2, 2 + count * 3),
+    durationsUs: words.subarray(2 + count * 3, 2 + count * 4),
+    outcomesAt: BATCH_HEADER_BYTES + count * 16,
+  };
+}
+
+function readTable(body: Uint8Array, columns: number): [count: number, lane: number, words: Uint32Array] {
+  if (body.byteLength < BATCH_HEADER_BYTES)
+    throw new MusterError("PROTOCOL", "A batch ends before its header.");
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const count = view.getUint32(0, true);
+  const bytes = BATCH_HEADER_BYTES + count * columns * 4;
+  if (bytes > body.byteLength)
+    throw new MusterError("PROTOCOL", `A batch of ${count} ends before its table.`);
+  // Typed arrays want a multiple of four as their offset; a frame begins anywhere in its chunk.
+  const words =
+    body.byteOffset % 4 === 0
+      ? new Uint32Array(body.buffer, body.byteOffset, bytes / 4)
+      : new Uint32Array(Uint8Array.prototype.slice.call(body, 0, bytes).buffer, 0, bytes / 4);
+  return [count, view.getUint32(4, true), words];
+}

@@ -1,0 +1,68 @@
+import { packReports, type ReportKindNumber } from "../wire/protocol.ts";
+
+/** How long a finished task may wait for the next one's company, in milliseconds. */
+const MAX_WAIT_MS = 1;
+/** The longest batch: a large one delays its first task for nothing. */
+const MAX_BATCH = 1024;
+
+/** Ends of tasks that have not been told yet. Those that end close together travel together. */
+export class ReportBuffer {
+  readonly #lane: number;
+  #ids: number[] = [];
+  #attempts: number[] = [];
+  #kinds: number[] = [];
+  #durationsUs: number[] = [];
+  #sequences: number[] = [];
+  #outcomes: unknown[] = [];
+  #firstAt = 0;
+
+  constructor(lane: number) {
+    this.#lane = lane;
+  }
+
+  get isEmpty(): boolean {
+    return this.#ids.length === 0;
+  }
+
+  add(
+    task: { id: number; attempt: number; sequence: number },
+    kind: ReportKindNumber,
+    outcome: unknown,
+    times: { startedAt: number; endedAt: number },
+  ): void {
+    if (this.#ids.length === 0) this.#firstAt = times.endedAt;
+    this.#ids.push(task.id);
+    this.#attempts.push(task.attempt);
+    this.#kinds.push(kind);
+    this.#durationsUs.push(Math.min((times.endedAt - times.startedAt) * 1000, 0xffffffff));
+    this.#sequences.push(task.sequence);
+    this.#outcomes.push(outcome);
+  }
+
+  /** Whether the oldest one has waited long enough. */
+  isDue(now: number): boolean {
+    return this.#ids.length > 0 && (now - this.#firstAt >= MAX_WAIT_MS || this.#ids.length >= MAX_BATCH);
+  }
+
+  /** All of them, packed, and the buffer is empty again. */
+  take(): { body: Uint8Array<ArrayBuffer>; sequences: readonly number[] } {
+    const body = packReports(
+      {
+        lane: this.#lane,
+        ids: Uint32Array.from(this.#ids),
+        attempts: Uint32Array.from(this.#attempts),
+        kinds: Uint32Array.from(this.#kinds),
+        durationsUs: Uint32Array.from(this.#durationsUs),
+      },
+      this.#outcomes,
+    );
+    const sequences = this.#sequences;
+    this.#ids = [];
+    this.#attempts = [];
+    this.#kinds = [];
+    this.#durationsUs = [];
+    this.#sequences = [];
+    this.#outcomes = [];
+    return { body, sequences };
+  }
+}

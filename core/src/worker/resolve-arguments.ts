@@ -1,0 +1,93 @@
+import { MusterError } from "../base/errors.ts";
+import type { EncodedParts } from "../wire/blob-file.ts";
+import { unflatten } from "../wire/blob-format.ts";
+import { Tag, type TaskBody, unpackMessage, type WireArgument, type WireValue } from "../wire/protocol.ts";
+import { decodeValue, Ref, type RefRange } from "../wire/values.ts";
+
+/** Fetches a large value. */
+export type BlobSource = (id: string) => Promise<EncodedParts>;
+
+/** The arguments that a body stands for: at once, or, when large values have to be fetched first, later. */
+export function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promise<unknown[]> {
+  if (body[0] === Tag.blob) return fetchBody(body[1] as string, blobs);
+  const [args, dependencies] = body;
+  const wanted = new Set<string>();
+  for (const arg of args) collectBlobs(arg, wanted);
+  for (const dependency of dependencies) collectBlobs(dependency, wanted);
+  if (wanted.size === 0) return new ArgumentResolver(dependencies, undefined).arguments(args);
+  return fetchAll(wanted, blobs).then((fetched) =>
+    new ArgumentResolver(dependencies, fetched).arguments(args),
+  );
+}
+
+async function fetchBody(id: string, blobs: BlobSource): Promise<unknown[]> {
+  const { meta } = await blobs(id);
+  return resolveArguments(unpackMessage<TaskBody>(meta), blobs);
+}
+
+async function fetchAll(ids: Iterable<string>, blobs: BlobSource): Promise<Map<string, EncodedParts>> {
+  const fetched = new Map<string, EncodedParts>();
+  await Promise.all(
+    Array.from(ids, async (id) => {
+      fetched.set(id, await blobs(id));
+    }),
+  );
+  return fetched;
+}
+
+function collectBlobs(value: WireArgument, wanted: Set<string>): void {
+  if (!Array.isArray(value)) return;
+  if (value[0] === Tag.blob) wanted.add(value[1] as string);
+  else if (value[0] === Tag.list)
+    for (const element of value[1] as readonly WireValue[]) collectBlobs(element, wanted);
+}
+
+/** A dependency that several arguments refer to is one object in all of them, as it would be in one process. */
+class ArgumentResolver {
+  readonly #dependencies: readonly WireValue[];
+  readonly #blobs: ReadonlyMap<string, EncodedParts> | undefined;
+  readonly #resolved: unknown[] = [];
+
+  constructor(dependencies: readonly WireValue[], blobs: ReadonlyMap<string, EncodedParts> | undefined) {
+    this.#dependencies = dependencies;
+    this.#blobs = blobs;
+  }
+
+  arguments(args: readonly WireArgument[]): unknown[] {
+    const values = new Array<unknown>(args.length);
+    for (let index = 0; index < args.length; index++) values[index] = this.#argument(args[index]);
+    return values;
+  }
+
+  #argument(arg: WireArgument): unknown {
+    if (!Array.isArray(arg)) return this.#value(arg as WireValue);
+    if (arg[0] === Tag.ref) return this.#dependency(arg[1] as number);
+    if (arg[0] === Tag.refRange) return this.#range(arg[1] as number, arg[2] as number);
+    return this.#value(arg as WireValue);
+  }
+
+  #value(value: WireValue): unknown {
+    if (value instanceof Uint8Array) return this.#decode(unflatten(value));
+    if (!Array.isArray(value)) return value;
+    if (value[0] === Tag.list)
+      return (value[1] as readonly WireValue[]).map((element) => this.#value(element));
+    return this.#decode(this.#blobs!.get(value[1] as string)!);
+  }
+
+  #decode(parts: EncodedParts): unknown {
+    return decodeValue(parts, (ref: Ref | RefRange) =>
+      ref instanceof Ref ? this.#dependency(ref.index) : this.#range(ref.start, ref.count),
+    );
+  }
+
+  #dependency(index: number): unknown {
+    if (index >= this.#dependencies.length)
+      throw new MusterError("PROTOCOL", `There is no dependency ${index}.`);
+    if (!(index in this.#resolved)) this.#resolved[index] = this.#value(this.#dependencies[index]);
+    return this.#resolved[index];
+  }
+
+  #range(start: number, count: number): unknown[] {
+    return Array.from({ length: count }, (_, offset) => this.#dependency(start + offset));
+  }
+}

@@ -1,0 +1,40 @@
+import type { LogEvent } from "../events/event.ts";
+import type { DefineMessage, RunMessage } from "../wire/protocol.ts";
+
+/** What a task thread is started with. */
+export interface ThreadData {
+  readonly lane: number;
+  readonly ring: SharedArrayBuffer;
+  readonly concurrency: number;
+  readonly workerId: string;
+  /** Makes the names of this thread's blobs unlike every other's. */
+  readonly blobPrefix: string;
+  /** What the run has sent so far, for a thread that takes the place of one that ended. */
+  readonly run: RunMessage | undefined;
+  /** Where blobs are: the engine's directory, or the worker's own cache. */
+  readonly blobDirectory: string | undefined;
+  readonly codes: readonly ThreadCode[];
+  readonly defines: readonly DefineMessage[];
+}
+
+/** A bundle is on disk; an inline function is its source. */
+export type ThreadCode =
+  | { readonly kind: "bundle"; readonly id: string; readonly path: string }
+  | { readonly kind: "inline"; readonly id: string; readonly source: string };
+
+export type ToThread =
+  | { readonly type: "tasks"; readonly body: ArrayBuffer; readonly firstSequence: number }
+  | { readonly type: "run"; readonly run: RunMessage; readonly blobDirectory: string }
+  | { readonly type: "code"; readonly code: ThreadCode }
+  | { readonly type: "define"; readonly define: DefineMessage }
+  | { readonly type: "abort"; readonly sequence: number; readonly reason: "cancelled" | "timeout" }
+  | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
+
+export type FromThread =
+  | { readonly type: "ready" }
+  | { readonly type: "reports"; readonly body: ArrayBuffer }
+  | { readonly type: "log"; readonly event: LogEvent }
+  /** The thread wants this blob in its directory. */
+  | { readonly type: "blobGet"; readonly id: string }
+  /** The thread wrote this blob to its directory; an answer says when the engine has it. */
+  | { readonly type: "blobPut"; readonly id: string; readonly byteLength: number };

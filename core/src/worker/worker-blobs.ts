@@ -1,0 +1,96 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkBlobId } from "../wire/blob-file.ts";
+import { type BlobPiece, BlobReceiver, sendBlob } from "../wire/blob-transfer.ts";
+import type { Channel } from "../wire/channel.ts";
+import { MEMORY_DIRECTORY, PROOF_FILE } from "../wire/limits.ts";
+import { FrameType, packMessage, type WelcomeMessage } from "../wire/protocol.ts";
+
+/**
+ * The blobs of a worker. On the engine's machine they are files that both see, and nothing moves; elsewhere they
+ * are copied over the link into a directory of the worker's own.
+ */
+export class WorkerBlobs {
+  readonly directory: string;
+  readonly #channel: Channel;
+  readonly #isShared: boolean;
+  readonly #receiver: BlobReceiver;
+  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
+
+  private constructor(channel: Channel, directory: string, isShared: boolean) {
+    this.#channel = channel;
+    this.directory = directory;
+    this.#isShared = isShared;
+    this.#receiver = new BlobReceiver((id) => join(directory, id));
+  }
+
+  static open(channel: Channel, offer: WelcomeMessage["blobs"]): WorkerBlobs {
+    if (seesSameDirectory(offer)) return new WorkerBlobs(channel, offer.directory, true);
+    const parent = existsSync(MEMORY_DIRECTORY) ? MEMORY_DIRECTORY : tmpdir();
+    return new WorkerBlobs(channel, mkdtempSync(join(parent, "muster-worker-")), false);
+  }
+
+  /** Brings a blob into the directory. */
+  async fetch(id: string): Promise<void> {
+    if (this.#isShared || existsSync(join(this.directory, checkBlobId(id)))) return;
+    await this.#ask(id, () => this.#channel.send(FrameType.blobGet, packMessage({ id })));
+  }
+
+  /** Gives a blob from the directory to the engine. */
+  async store(id: string): Promise<void> {
+    if (this.#isShared) return;
+    await this.#ask(
+      id,
+      () => void sendBlob(this.#channel, FrameType.blobPut, { id, path: join(this.directory, id) }),
+    );
+  }
+
+  async received(piece: BlobPiece): Promise<void> {
+    try {
+      if (await this.#receiver.receive(piece)) this.#settle(piece.id);
+    } catch (error) {
+      this.#settle(piece.id, error as Error);
+    }
+  }
+
+  /** The engine has what `store` sent. */
+  stored(id: string): void {
+    this.#settle(id);
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    if (this.#isShared) return;
+    await Promise.all(ids.map((id) => rm(join(this.directory, checkBlobId(id)), { force: true })));
+  }
+
+  /** Removes what this worker kept. Does not wait: the process is about to end. */
+  close(): void {
+    if (!this.#isShared) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #ask(id: string, ask: () => void): Promise<void> {
+    const asked = this.#waiting.get(id);
+    if (asked !== undefined) return asked.promise;
+    const waiting = Promise.withResolvers<void>();
+    this.#waiting.set(id, waiting);
+    ask();
+    return waiting.promise;
+  }
+
+  #settle(id: string, error?: Error): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve();
+    else waiting?.reject(error);
+  }
+}
+
+function seesSameDirectory(offer: WelcomeMessage["blobs"]): boolean {
+  try {
+    return readFileSync(join(offer.directory, PROOF_FILE), "utf8") === offer.proof;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+import { availableParallelism } from "node:os";
+import { type ClusterOptions, InvalidOptionError, type WorkerSpec } from "@muster/core";
+import { parseBytes } from "./bytes.ts";
+
+/** What starts a worker: a program and its arguments. */
+export type WorkerCommand = readonly [program: string, ...args: string[]];
+
+export interface LocalClusterOptions {
+  /** For messages and events. @default "local" */
+  readonly name?: string;
+  /** Worker processes. @default one a core */
+  readonly workers?: number;
+  /** Task threads in each worker. @default 1 */
+  readonly threadsPerWorker?: number;
+  /** Tasks that one thread runs at once; more than 1 is for tasks that mostly wait. @default 1 */
+  readonly tasksPerThread?: number;
+  /** Heap that each task thread may have: bytes, or a text such as `"512MiB"`. @default what Node gives a thread */
+  readonly memoryLimit?: number | string;
+  /** Abstract resources that each worker has: `{ GPU: 1 }`. @default {} */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Environment variables of the workers, beside those of this process. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds that a worker has to connect. @default 60000 */
+  readonly startTimeoutMs?: number;
+  /** Milliseconds that a retired worker has for what it runs. @default Infinity */
+  readonly drainTimeoutMs?: number;
+  /** Failures to start in a row after which the cluster gives up. @default 3 */
+  readonly maxBootFailures?: number;
+  /**
+   * What starts a worker, given its specification; its environment is set in any case. For a wrapper (`nice`,
+   * `taskset`), another Node, or Node options of the workers alone.
+   * @default this Node, with Muster's worker file
+   */
+  readonly command?: (worker: WorkerSpec) => WorkerCommand;
+}
+
+/** Milliseconds that a worker process takes to connect: some tens. The first one measured replaces it. */
+const EXPECTED_BOOT_MS = 150;
+
+const NAMES: readonly (keyof LocalClusterOptions)[] = [
+  "name",
+  "workers",
+  "threadsPerWorker",
+  "tasksPerThread",
+  "memoryLimit",
+  "resources",
+  "env",
+  "startTimeoutMs",
+  "drainTimeoutMs",
+  "maxBootFailures",
+  "command",
+];
+
+/**
+ * What the user wrote, as options of any cluster; `Cluster` checks the rest of them.
+ * @throws InvalidOptionError
+ */
+export function resolveLocalOptions(options: LocalClusterOptions): Omit<ClusterOptions, "provider"> {
+  for (const name of Object.keys(options)) {
+    if ((NAMES as readonly string[]).includes(name)) continue;
+    const known = [...NAMES].sort().join(", ");
+    throw new InvalidOptionError(name, `LocalCluster has no option "${name}". It has: ${known}.`);
+  }
+  const { command, memoryLimit, ...rest } = options;
+  if (command !== undefined && typeof command !== "function") {
+    throw new InvalidOptionError(
+      "command",
+      "command must be a function that gives a program and its arguments.",
+    );
+  }
+  const cores = availableParallelism();
+  return {
+    ...rest,
+    workers: options.workers ?? cores,
+    memoryLimit: memoryLimit === undefined ? undefined : parseBytes(memoryLimit, "memoryLimit"),
+    expectedBootMs: EXPECTED_BOOT_MS,
+    defaultMaximum: cores,
+  };
+}

@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { LineLog, type WorkerId, type WorkerObservation } from "@muster/core";
+import { LineSplitter } from "./line-splitter.ts";
+import type { WorkerCommand } from "./local-options.ts";
+
+/** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */
+const LAST_OUTPUT_MS = 500;
+
+/** What V8 prints before it aborts. */
+const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/;
+
+/** One worker, as a process of this machine and a group of its own. */
+export class WorkerProcess {
+  readonly id: WorkerId;
+  readonly log = new LineLog();
+  /** Settles when it runs: undefined, or why it does not. */
+  readonly spawned: Promise<Error | undefined>;
+  /** Settles when it ended and all that it printed has arrived. */
+  readonly ended: Promise<WorkerObservation>;
+  readonly #child: ChildProcess;
+  #exited = false;
+  #forced = false;
+  #timer: NodeJS.Timeout | undefined;
+  #killAt = Number.POSITIVE_INFINITY;
+
+  constructor(id: WorkerId, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
+    this.id = id;
+    // A group of its own: the terminal's Ctrl-C is for the driver, which then decides what becomes of workers.
+    this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
+    this.spawned = new Promise((resolve) => {
+      this.#child.once("spawn", () => resolve(undefined));
+      // More than one error can come (a failed kill); none may go unheard.
+      this.#child.on("error", resolve);
+    });
+    this.ended = this.#watch();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Asks it to leave, and after `graceMs` ends it; asked again, the earlier end counts. */
+  async terminate(graceMs: number): Promise<void> {
+    if (!this.#exited && this.pid !== undefined) {
+      const killAt = performance.now() + graceMs;
+      if (graceMs > 0 && this.#timer === undefined) this.#child.kill("SIGTERM");
+      if (killAt < this.#killAt) {
+        this.#killAt = killAt;
+        clearTimeout(this.#timer);
+        if (graceMs > 0) this.#timer = setTimeout(() => this.kill(), graceMs);
+        else this.kill();
+      }
+    }
+    if (this.pid !== undefined) await this.ended;
+  }
+
+  /** Ends it now, with all that it started. */
+  kill(): void {
+    this.#forced = true;
+    if (!this.#exited) this.#killGroup();
+  }
+
+  #killGroup(): void {
+    try {
+      process.kill(-this.pid!, "SIGKILL");
+    } catch {
+      // The whole group has gone already.
+    }
+  }
+
+  async #watch(): Promise<WorkerObservation> {
+    const child = this.#child;
+    const output = [child.stdout!, child.stderr!].map((stream) => {
+      const splitter = new LineSplitter((line) => this.log.append(line));
+      stream.on("data", (bytes: Buffer) => splitter.write(bytes));
+      return splitter;
+    });
+    const failure = await this.spawned;
+    if (failure !== undefined) {
+      this.log.end();
+      return { id: this.id, phase: "ended", reason: failure.message };
+    }
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    const { exitCode, signal } = await new Promise<{
+      exitCode: number | null;
+      signal: NodeJS.Signals | null;
+    }>((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
+    this.#exited = true;
+    clearTimeout(this.#timer);
+    // Processes that its tasks started are in its group, and would outlive the run.
+    this.#killGroup();
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())]);
+    for (const splitter of output) splitter.end();
+    child.stdout!.destroy();
+    child.stderr!.destroy();
+    this.log.end();
+    return this.#observation(exitCode ?? undefined, signal ?? undefined);
+  }
+
+  #observation(exitCode: number | undefined, signal: NodeJS.Signals | undefined): WorkerObservation {
+    const aborted = signal === "SIGABRT" || exitCode === 134;
+    const outOfMemory = aborted && this.log.last(50).some((line) => HEAP_EXHAUSTED.test(line));
+    const how = signal === undefined ? `exit code ${exitCode}` : `ended by ${signal}`;
+    const hint = outOfMemory
+      ? " (out of memory: its heap was exhausted)"
+      : signal === "SIGKILL" && !this.#forced
+        ? " (not by Muster: by a person, or by the system when memory ran out)"
+        : "";
+    return { id: this.id, phase: "ended", reason: `${how}${hint}`, exitCode, signal, outOfMemory };
+  }
+}
