@@ -14,11 +14,16 @@ if (installed !== wanted) {
   console.error("Installing dependencies (once) …");
   const npm = process.env.npm_execpath;
   const [command, args] = npm ? [process.execPath, [npm]] : ["npm", []];
-  const result = spawnSync(command, [...args, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
-    stdio: ["ignore", 2, 2],
-  });
+  // Not "npm ci": it wants the packages of all platforms in the lock file, and not every registry has them.
+  const result = spawnSync(
+    command,
+    [...args, "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      stdio: ["ignore", 2, 2],
+    },
+  );
   if (result.status !== 0) {
-    console.error("npm ci failed; see the lines above.");
+    console.error("npm install failed; see the lines above.");
     process.exit(result.status ?? 1);
   }
   writeFileSync(stampFile, wanted);

@@ -15,7 +15,9 @@ for (const file of process.argv.slice(2)) {
   failed += report.numFailedTests;
   skipped += report.numPendingTests + report.numTodoTests;
   // A file that cannot even be loaded has no tests that could fail.
-  failed += report.testResults.filter(({ status, assertionResults }) => status === "failed" && assertionResults.length === 0).length;
+  failed += report.testResults.filter(
+    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+  ).length;
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;

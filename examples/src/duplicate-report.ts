@@ -8,32 +8,29 @@ export interface DuplicateGroup {
 }
 
 const LARGEST = 10;
-const PATHS_SHOWN = 2;
+const PATH_COLUMNS = 60;
 
 /** Bytes that would be free if only one of the files were kept. */
 export function wastedBytes(group: DuplicateGroup): number {
   return group.bytes * (group.paths.length - 1);
 }
 
-/** The space that duplicates waste, and the largest groups of them. */
+/** The space that duplicates waste, and the largest groups of them, a line each. */
 export function formatReport(groups: DuplicateGroup[], directory: string): string {
   const wasted = groups.reduce((sum, group) => sum + wastedBytes(group), 0);
   const copies = groups.reduce((sum, group) => sum + group.paths.length - 1, 0);
-  const largest = groups.slice(0, LARGEST).flatMap((group) => groupLines(group, directory));
   return [
-    `${copies.toLocaleString("en-US")} files in ${directory} are copies of others. They waste ${formatBytes(wasted)}.`,
-    ...largest,
+    `${copies.toLocaleString("en-US")} files in ${directory} are copies of others. They waste ${formatBytes(wasted)}:`,
+    ...groups.slice(0, LARGEST).map((group) => groupLine(group, directory)),
+    ...(groups.length > LARGEST ? [`… and ${groups.length - LARGEST} smaller groups`] : []),
   ].join("\n");
 }
 
-function groupLines(group: DuplicateGroup, directory: string): string[] {
-  const shown = group.paths.slice(0, PATHS_SHOWN).map((path) => relative(directory, path));
-  const others = group.paths.length - shown.length;
-  return [
-    `${formatBytes(wastedBytes(group)).padStart(10)}  ${group.paths.length} × ${formatBytes(group.bytes)}`,
-    ...shown.map((path) => `            ${path}`),
-    ...(others > 0 ? [`            … and ${others} more`] : []),
-  ];
+function groupLine(group: DuplicateGroup, directory: string): string {
+  const wasted = formatBytes(wastedBytes(group)).padStart(10);
+  const copies = `${group.paths.length} × ${formatBytes(group.bytes)}`.padStart(15);
+  const path = relative(directory, group.paths[0]!);
+  return `${wasted} ${copies}  ${path.length > PATH_COLUMNS ? `…${path.slice(1 - PATH_COLUMNS)}` : path}`;
 }
 
 function formatBytes(bytes: number): string {

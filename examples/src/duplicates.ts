@@ -22,7 +22,8 @@ const FILES_PER_TASK = 8;
 const listFiles = task("list-files", async (directory: string): Promise<FoundFile[][]> => {
   const visible = (await readdir(directory)).filter((name) => !name.startsWith("."));
   const files: FoundFile[] = [];
-  for (const name of visible) await collectFiles(join(directory, name), files);
+  const seen = new Set<number>();
+  for (const name of visible) await collectFiles(join(directory, name), files, seen);
   return Array.from({ length: Math.ceil(files.length / FILES_PER_TASK) }, (_, batch) =>
     files.slice(batch * FILES_PER_TASK, (batch + 1) * FILES_PER_TASK),
   );
@@ -54,10 +55,13 @@ export default flow(
   },
 );
 
-/** Symbolic links are not followed: what they point to is no copy. */
-async function collectFiles(path: string, files: FoundFile[]): Promise<void> {
+/** Adds a file, or all below a directory. Links are left out: another name for a file takes no space. */
+async function collectFiles(path: string, files: FoundFile[], seen: Set<number>): Promise<void> {
   const found = await lstat(path);
-  if (found.isFile()) files.push({ path, bytes: found.size });
-  if (!found.isDirectory()) return;
-  for (const name of await readdir(path)) await collectFiles(join(path, name), files);
+  if (found.isDirectory()) {
+    for (const name of await readdir(path)) await collectFiles(join(path, name), files, seen);
+  } else if (found.isFile() && !seen.has(found.ino)) {
+    seen.add(found.ino);
+    files.push({ path, bytes: found.size });
+  }
 }

@@ -1,16 +1,17 @@
 import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { RemoteTaskError } from "../wire/errors.ts";
 
 export interface DescribeErrorOptions {
-  /** Directory of Muster's own code, whose frames are left out. @default where this file is */
+  /** Directory of Muster's own code. @default this package's */
   readonly ownDirectory?: string;
   /** Paths below it are shown relative to it. @default the working directory */
   readonly baseDirectory?: string;
 }
 
-const OWN_DIRECTORY = fileURLToPath(new URL("..", import.meta.url));
-const OWN_PACKAGES = `${sep}node_modules${sep}@muster${sep}`;
+const OWN_DIRECTORY = fileURLToPath(new URL("../..", import.meta.url));
+const PACKAGES = `${sep}node_modules${sep}`;
 /** `at caller (place:1:2)`, `at place:1:2`, `at async place:1:2`. */
 const FRAME = /^\s*at (?:(?<caller>.+) \()?(?:async )?(?<place>.+?):(?<position>\d+:\d+)\)?$/;
 const MAX_CAUSES = 8;
@@ -35,7 +36,10 @@ export function describeError(error: unknown, options: DescribeErrorOptions = {}
   return lines;
 }
 
-/** Where in the user's code the error came from: frames such as `at parse (src/a.ts:3:9)`, nearest first. */
+/**
+ * Where in the user's own code the error came from: frames such as `at parse (src/a.ts:3:9)`, nearest first, without
+ * those of Muster, of Node and of installed packages.
+ */
 export function userFrames(error: Error, options: DescribeErrorOptions = {}): string[] {
   const { ownDirectory = OWN_DIRECTORY, baseDirectory = process.cwd() } = options;
   const frames: string[] = [];
@@ -53,7 +57,8 @@ export function userFrames(error: Error, options: DescribeErrorOptions = {}): st
 function describeOne(error: unknown, options: DescribeErrorOptions): string[] {
   if (!(error instanceof Error))
     return [`${inspect(error, { depth: 2, breakLength: Infinity })} (thrown, but no Error)`];
-  const headline = error.message === "" ? error.name : `${error.name}: ${error.message}`;
+  const name = error instanceof RemoteTaskError ? error.remoteName : error.name;
+  const headline = error.message === "" ? name : `${name}: ${error.message}`;
   const lines = [...headline.split("\n"), ...userFrames(error, options).map((frame) => `    ${frame}`)];
   if (error instanceof AggregateError) {
     for (const inner of error.errors.slice(0, MAX_ERRORS)) {
@@ -65,7 +70,7 @@ function describeOne(error: unknown, options: DescribeErrorOptions): string[] {
 }
 
 function isUserFile(file: string, ownDirectory: string): boolean {
-  return isAbsolute(file) && !file.startsWith(ownDirectory) && !file.includes(OWN_PACKAGES);
+  return isAbsolute(file) && !file.startsWith(ownDirectory) && !file.includes(PACKAGES);
 }
 
 function shorten(path: string, baseDirectory: string): string {

@@ -1,37 +1,23 @@
-import type { MusterEvent } from "../events/event.ts";
+import type { FailedTask } from "../flow/index.ts";
 
-/** Task runs of one name that ended with one message. */
-export interface FailedTask {
+/** Task runs of one name that failed with one message. */
+export interface FailureKind {
   readonly name: string;
-  readonly message: string;
   readonly count: number;
+  /** The first one's. */
+  readonly error: Error;
 }
 
-/** Different failures that are worth printing; the rest is counted. */
-const MAX_KINDS = 10;
-
-/** A reader of the event log: which tasks failed, and with what message. */
-export class FailedTasks {
-  readonly #kinds = new Map<string, { name: string; message: string; count: number }>();
-  #others = 0;
-
-  /** The first different failures, in the order in which they came. */
-  get kinds(): readonly FailedTask[] {
-    return [...this.#kinds.values()];
-  }
-
-  /** Failures that are of none of the {@link kinds}. */
-  get others(): number {
-    return this.#others;
-  }
-
-  record(event: MusterEvent): void {
-    if (event.type !== "task" || (event.state !== "Failed" && event.state !== "Crashed")) return;
-    const message = event.message ?? `${event.state}, for no reason that is known`;
-    const key = `${event.name}\n${message}`;
-    const kind = this.#kinds.get(key);
+/** Failures of which a thousand are the same, as what is worth reading: each kind once, in the order they came. */
+export function kindsOfFailure(failed: readonly FailedTask[]): FailureKind[] {
+  const kinds = new Map<string, { name: string; count: number; error: Error }>();
+  for (const { name, state } of failed) {
+    // What was cancelled or never ran did not go wrong by itself.
+    if (state.name !== "Failed" && state.name !== "Crashed") continue;
+    const key = `${name}\n${state.message}`;
+    const kind = kinds.get(key);
     if (kind !== undefined) kind.count++;
-    else if (this.#kinds.size < MAX_KINDS) this.#kinds.set(key, { name: event.name, message, count: 1 });
-    else this.#others++;
+    else kinds.set(key, { name, count: 1, error: state.error ?? new Error(state.message) });
   }
+  return [...kinds.values()];
 }

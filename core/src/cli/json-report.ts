@@ -1,5 +1,6 @@
 import type { Progress, TaskProgress } from "../events/progress.ts";
 import type { State } from "../flow/index.ts";
+import { RemoteTaskError } from "../wire/errors.ts";
 import { userFrames } from "./describe-error.ts";
 
 /** What `--json` prints: one object, for a program to read. */
@@ -74,7 +75,7 @@ function sumOf(tasks: readonly TaskProgress[]): Omit<TaskProgress, "name"> {
 function jsonError(error: Error, depth: number): JsonError {
   const { code } = error as { code?: unknown };
   return {
-    name: error.name,
+    name: error instanceof RemoteTaskError ? error.remoteName : error.name,
     ...(typeof code === "string" && { code }),
     message: error.message,
     stack: userFrames(error),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { describeError } from "./describe-error.ts";
+import { MusterError } from "../base/errors.ts";
+import { describeError, userFrames } from "./describe-error.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import { addRunCommand } from "./run-command.ts";
 import { UsageError } from "./usage-error.ts";
@@ -55,7 +56,14 @@ function reportFailure(error: unknown, args: readonly string[]): number {
       console.error(`muster: ${oneLine(error.message)} See muster ${helpOf(args)}.`);
     return EXIT_CODE.usage;
   }
-  console.error(describeError(error).join("\n"));
+  if (error instanceof MusterError) {
+    // It says all there is to say; what it was made of is more of the same.
+    console.error(
+      [`muster: ${error.message}`, ...userFrames(error).map((frame) => `    ${frame}`)].join("\n"),
+    );
+  } else {
+    console.error(describeError(error).join("\n"));
+  }
   return EXIT_CODE.failed;
 }
 

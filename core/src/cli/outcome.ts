@@ -1,9 +1,9 @@
 import { inspect } from "node:util";
 import type { Progress } from "../events/progress.ts";
-import type { State } from "../flow/index.ts";
+import type { FailedTask, State } from "../flow/index.ts";
 import type { Colors } from "./colors.ts";
 import { describeError } from "./describe-error.ts";
-import type { FailedTasks } from "./failed-tasks.ts";
+import { kindsOfFailure } from "./failed-tasks.ts";
 import { formatCount } from "./format.ts";
 import { formatSummary } from "./summary.ts";
 import { cutText, printable } from "./text-width.ts";
@@ -11,8 +11,11 @@ import { cutText, printable } from "./text-width.ts";
 export interface Outcome {
   readonly flowName: string;
   readonly state: State;
+  readonly failedTasks: readonly FailedTask[];
   readonly progress: Progress;
-  readonly failedTasks: FailedTasks;
+}
+
+export interface OutcomeView {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly colors: Colors;
@@ -20,21 +23,25 @@ export interface Outcome {
   readonly columns: number;
 }
 
+/** Different failures that are printed; the rest is counted. */
+const MAX_FAILURES = 10;
+
 /** How a run ended, for a person: the state, what failed and where in their code, and the numbers. */
-export function formatOutcome(outcome: Outcome): string {
-  const { state, flowName, progress, now, colors } = outcome;
+export function formatOutcome(outcome: Outcome, view: OutcomeView): string {
+  const { state, flowName, progress } = outcome;
+  const { colors, now } = view;
   const paint = state.isSuccess() ? colors.green : state.name === "Cancelled" ? colors.yellow : colors.red;
-  const lines = [`${paint(colors.bold(state.name))} ${flowName}`];
-  if (state.isSuccess()) lines.push(...resultLines(outcome));
-  else lines.push(...failureLines(outcome));
-  lines.push(colors.dim(formatSummary(progress, now)));
-  return lines.join("\n");
+  return [
+    `${paint(colors.bold(state.name))} ${flowName}`,
+    ...(state.isSuccess() ? resultLines(state, view) : failureLines(outcome, view)),
+    colors.dim(formatSummary(progress, now)),
+  ].join("\n");
 }
 
 /** One line: enough to see that it is the right thing. Who wants all of it has `--json`. */
-function resultLines({ state, columns }: Outcome): string[] {
-  if (state.result === undefined) return [];
-  const text = inspect(state.result, {
+function resultLines({ result }: State, { columns }: OutcomeView): string[] {
+  if (result === undefined) return [];
+  const text = inspect(result, {
     depth: 2,
     breakLength: Infinity,
     maxArrayLength: 20,
@@ -43,14 +50,18 @@ function resultLines({ state, columns }: Outcome): string[] {
   return [cutText(printable(`result: ${text}`), columns)];
 }
 
-function failureLines({ state, failedTasks, colors }: Outcome): string[] {
-  const lines: string[] = [];
-  for (const { name, message, count } of failedTasks.kinds) {
-    const times = count > 1 ? ` (${formatCount(count)} times)` : "";
-    lines.push(`${colors.bold(printable(name))} failed${times}: ${message}`);
-  }
-  if (failedTasks.others > 0) lines.push(`… and ${formatCount(failedTasks.others)} more task failures`);
-  if (state.error !== undefined) lines.push(...describeError(state.error));
-  else if (state.message !== "") lines.push(state.message);
+function failureLines({ state, failedTasks }: Outcome, { colors }: OutcomeView): string[] {
+  const kinds = kindsOfFailure(failedTasks);
+  const lines = kinds.slice(0, MAX_FAILURES).flatMap(({ name, count, error }) => {
+    const times = count > 1 ? ` ${formatCount(count)} times` : "";
+    const [headline = "", ...rest] = describeError(error);
+    return [`${colors.bold(`Task ${printable(name)}`)} failed${times}: ${headline}`, ...rest];
+  });
+  if (kinds.length > MAX_FAILURES)
+    lines.push(`… and ${formatCount(kinds.length - MAX_FAILURES)} more kinds of failure`);
+
+  const isOfTask = failedTasks.some((task) => task.state.error === state.error);
+  if (state.name === "Cancelled" || state.error === undefined) lines.push(state.message);
+  else if (!isOfTask) lines.push(...describeError(state.error));
   return lines;
 }

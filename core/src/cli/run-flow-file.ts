@@ -1,11 +1,12 @@
+import type { BundleUnit } from "../code/code-unit.ts";
 import { loadFlowFile } from "../code/load-flow-file.ts";
 import type { LogLevel, MusterEvent } from "../events/event.ts";
 import { Progress } from "../events/progress.ts";
-import type { State } from "../flow/index.ts";
+import { type FailedTask, Flow, type State, type TaskStates } from "../flow/index.ts";
+import { onInterrupt } from "../flow/interrupts.ts";
 import { colorsFor } from "./colors.ts";
 import { EventsFile } from "./events-file.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { FailedTasks } from "./failed-tasks.ts";
 import { type AnyFlow, parseFlowAddress, selectFlow } from "./flow-file.ts";
 import { formatJsonReport } from "./json-report.ts";
 import { formatOutcome } from "./outcome.ts";
@@ -42,25 +43,25 @@ export async function runFlowFile(text: string, options: RunFlowFileOptions): Pr
   const live = canDrawInPlace();
   const writeToStdout = options.json ? redirectStdout() : undefined;
 
-  const { namespace } = await loadFlowFile(address.file);
+  const { namespace, unit } = await loadFlowFile(address.file);
   const flow = selectFlow(namespace, address);
   if (options.workers !== undefined) useWorkers(flow, options.workers);
 
   const progress = new Progress();
-  const failedTasks = new FailedTasks();
-  const readers = [progress, failedTasks, ...(eventsFile ? [eventsFile] : [])];
-  const state = await runShown(flow, { options, progress, readers, live });
+  const readers = [progress, ...(eventsFile ? [eventsFile] : [])];
+  const { state, failedTasks } = await runShown(flow, { options, unit, progress, readers, live });
 
-  const now = Date.now();
   const { stderr } = process;
-  const view = { colors: colorsFor(stderr), columns: stderr.columns ?? PLAIN_COLUMNS };
-  console.error(formatOutcome({ flowName: flow.name, state, progress, failedTasks, now, ...view }));
-  writeToStdout?.(`${formatJsonReport(state, progress, now)}\n`);
+  const view = { now: Date.now(), colors: colorsFor(stderr), columns: stderr.columns ?? PLAIN_COLUMNS };
+  console.error(formatOutcome({ flowName: flow.name, state, failedTasks, progress }, view));
+  writeToStdout?.(`${formatJsonReport(state, progress, view.now)}\n`);
   return exitCodeOf(state.name);
 }
 
 interface Show {
   readonly options: RunFlowFileOptions;
+  /** What the flow was imported from. */
+  readonly unit: BundleUnit;
   readonly progress: Progress;
   /** What else reads the events, before they are shown. */
   readonly readers: readonly { record(event: MusterEvent): void }[];
@@ -68,18 +69,46 @@ interface Show {
   readonly live: boolean;
 }
 
-async function runShown(flow: AnyFlow, show: Show): Promise<State> {
-  const { options, readers } = show;
+async function runShown(
+  flow: AnyFlow,
+  show: Show,
+): Promise<{ state: State; failedTasks: readonly FailedTask[] }> {
+  const { options, readers, unit } = show;
+  let failedTasks: readonly FailedTask[] = [];
+  const observed = withHandler(flow, (taskStates) => {
+    failedTasks = taskStates.failed;
+  });
   using printer = createPrinter(show);
-  return await flow.run({
+  using _hint = tellHowToForce();
+  const state = await observed.run({
     parameters: Object.fromEntries(options.parameter ?? []),
+    context: { image: options.image },
     logLevel: options.logLevel,
-    ...(options.image !== undefined && { context: { image: options.image } }),
+    unit,
     onEvent: (event) => {
       for (const reader of readers) reader.record(event);
       printer.record(event);
     },
   });
+  return { state, failedTasks };
+}
+
+/** Says after a first Ctrl-C that it was heard, and what a second one does. */
+function tellHowToForce(): Disposable {
+  const stop = onInterrupt((_signal, count) => {
+    if (count === 1) console.error("Cancelling: running tasks may clean up. Ctrl-C again ends them at once.");
+  });
+  return { [Symbol.dispose]: stop };
+}
+
+/** The same flow, for which `look` sees the states of its tasks before its own handler does. */
+function withHandler(flow: AnyFlow, look: (taskStates: TaskStates) => void): AnyFlow {
+  const { name, executor, failFast } = flow;
+  const terminalStateHandler: AnyFlow["terminalStateHandler"] = (_flow, state, taskStates) => {
+    look(taskStates);
+    return flow.terminalStateHandler?.(flow, state, taskStates);
+  };
+  return new Flow(flow.fn, { name, executor, failFast, terminalStateHandler }, flow.site);
 }
 
 function createPrinter({ progress, options, live }: Show): ProgressPrinter {

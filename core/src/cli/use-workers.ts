@@ -20,5 +20,8 @@ export function useWorkers(flow: AnyFlow, workers: number): void {
     );
   }
   const { options } = executor;
-  flow.executor = new TemporaryClusterExecutor({ ...options, clusterKwargs: { ...(options.clusterKwargs as object), workers } });
+  flow.executor = new TemporaryClusterExecutor({
+    ...options,
+    clusterKwargs: { ...(options.clusterKwargs as object), workers },
+  });
 }

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly tasksPerThread?: number;
   /** Abstract resources that each worker has: `{ GPU: 1 }`. @default {} */
   readonly resources?: Readonly<Record<string, number>>;
+  /** All workers together have `resources`, as those of one machine do, instead of each as much. @default false */
+  readonly sharesResources?: boolean;
   /** Environment variables of the workers. @default {} */
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes of heap that each task thread may have. @default what Node gives a thread */
@@ -48,6 +50,7 @@ export interface ClusterSettings {
   readonly threadsPerWorker: number;
   readonly tasksPerThread: number;
   readonly resources: Readonly<Record<string, number>>;
+  readonly sharesResources: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly memoryLimit: number | undefined;
   readonly expectedBootMs: number;
@@ -62,6 +65,7 @@ const NAMES: readonly (keyof ClusterOptions)[] = [
   "threadsPerWorker",
   "tasksPerThread",
   "resources",
+  "sharesResources",
   "env",
   "memoryLimit",
   "startTimeoutMs",
@@ -92,6 +96,7 @@ export function resolveClusterOptions(options: ClusterOptions): ClusterSettings 
     threadsPerWorker: count("threadsPerWorker", 1),
     tasksPerThread: count("tasksPerThread", 1),
     resources: checkResources(options.resources, "resources"),
+    sharesResources: options.sharesResources ?? false,
     env: checkEnv(options.env, "env"),
     memoryLimit:
       memoryLimit === undefined

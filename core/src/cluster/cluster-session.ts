@@ -25,8 +25,9 @@ export interface ClusterSession {
 
 /** What a cluster can have at most, for the question whether a task can ever run. */
 export interface ClusterCapacity {
-  /** Of each worker. */
+  /** Of each worker, or, with `sharesResources`, of all together. */
   readonly resources: Readonly<Record<string, number>>;
+  readonly sharesResources: boolean;
   /** Task threads of each worker. */
   readonly threads: number;
   readonly tasksPerThread: number;

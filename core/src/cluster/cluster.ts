@@ -126,8 +126,14 @@ export class Cluster implements AsyncDisposable {
 
   /** What there can be at most, for the question whether a task can ever run. */
   get possible(): ClusterCapacity {
-    const { resources, threadsPerWorker: threads, tasksPerThread } = this.#settings;
-    return { resources, threads, tasksPerThread, maxWorkers: this.#adapting?.maximum ?? this.#workers };
+    const { resources, sharesResources, threadsPerWorker: threads, tasksPerThread } = this.#settings;
+    return {
+      resources,
+      sharesResources,
+      threads,
+      tasksPerThread,
+      maxWorkers: this.#adapting?.maximum ?? this.#workers,
+    };
   }
 
   /** Why there will be no workers, once that is so. */

@@ -89,7 +89,7 @@ export function findTask(name: string, site: CallSite | undefined, from?: Bundle
   return fitting[0]!;
 }
 
-/** Those of the same line if there are; else of the same file, or of an unknown one. */
+/** Those of the same line if there are; else of the same file; else the only one, since maps may name another file. */
 function closest(
   definitions: readonly TaskDefinition[],
   site: CallSite | undefined,
@@ -99,7 +99,10 @@ function closest(
   if (sameLine.length > 0) return sameLine;
   // A task from inside a function must not be mistaken for its namesake at the top level.
   if (site.nested) return [];
-  return definitions.filter(({ site: own }) => own === undefined || own.file === site.file);
+  const sameFile = definitions.filter(({ site: own }) => own === undefined || own.file === site.file);
+  return sameFile.length > 0 || definitions.length > 1
+    ? sameFile
+    : definitions.filter(({ site: own }) => !own?.nested);
 }
 
 function notFound(name: string, site: CallSite | undefined, cause: Error | undefined): MusterError {

@@ -35,6 +35,7 @@ export class BlobStore {
   readonly proof: string;
   readonly #registry: FinalizationRegistry<string>;
   readonly #onFreed: (ids: readonly string[]) => void;
+  readonly #removeAll = (): void => rmSync(this.directory, { recursive: true, force: true });
   #made = 0;
   #freed: string[] = [];
   #closed = false;
@@ -42,7 +43,9 @@ export class BlobStore {
   constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
     this.proof = proof;
     this.#onFreed = onFreed;
-    this.directory = mkdtempSync(join(blobParent(), "muster-run-"));
+    this.directory = mkdtempSync(join(blobParent(), `muster-run-${process.pid}-`));
+    // For a program that exits in the middle of a run.
+    process.on("exit", this.#removeAll);
     writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });
     this.#registry = new FinalizationRegistry((id) => this.#free(id));
   }
@@ -70,7 +73,8 @@ export class BlobStore {
 
   close(): void {
     this.#closed = true;
-    rmSync(this.directory, { recursive: true, force: true });
+    process.off("exit", this.#removeAll);
+    this.#removeAll();
   }
 
   #free(id: string): void {

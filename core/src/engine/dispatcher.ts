@@ -42,7 +42,9 @@ interface WorkerState {
   readonly port: WorkerPort;
   readonly lanes: readonly LaneState[];
   readonly defined: Set<TaskFunction>;
-  free: Resources;
+  /** What of its resources no task has: its own, or what all workers of one machine share. */
+  readonly pool: { free: Resources };
+  inFlight: number;
   draining: boolean;
 }
 
@@ -59,7 +61,9 @@ export interface DispatcherOptions {
   readonly values: WireValues;
   readonly clock: Clock;
   readonly listener: EngineListener;
-  /** Called after each change of what a worker has to do. */
+  /** Workers share one pool of these resources, instead of having their own each. */
+  readonly sharedResources?: Resources | undefined;
+  /** Called after changes of what a worker has to do. */
   readonly onLoad?: (workerId: string, inFlight: number) => void;
 }
 
@@ -76,11 +80,13 @@ export class Dispatcher {
   readonly #hungry = new Set<LaneState>();
   /** Attempts that were cancelled while they waited here, by task. */
   readonly #cancelled = new Map<number, number>();
+  readonly #sharedPool: { free: Resources } | undefined;
   #lanes = 0;
   #balance: Timer | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#sharedPool = options.sharedResources && { free: options.sharedResources };
   }
 
   submit(tasks: readonly EngineTask[]): void {
@@ -107,7 +113,8 @@ export class Dispatcher {
       port,
       lanes,
       defined: new Set(),
-      free: facts.resources,
+      pool: this.#sharedPool ?? { free: facts.resources },
+      inFlight: 0,
       draining: false,
     };
     for (let index = 0; index < facts.lanes; index++) {
@@ -149,9 +156,9 @@ export class Dispatcher {
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
-  /** Whether any task lies at the worker. */
+  /** How many tasks lie at the worker. */
   load(id: string): number {
-    return this.#workers.get(id)?.lanes.reduce((sum, lane) => sum + lane.inFlight, 0) ?? 0;
+    return this.#workers.get(id)?.inFlight ?? 0;
   }
 
   /** @param ids `[id, attempt]` pairs */
@@ -198,6 +205,7 @@ export class Dispatcher {
     }
     // The worker goes on while the driver looks at what came.
     if (lane !== undefined) this.#feed(lane);
+    this.#options.onLoad?.(workerId, worker.inFlight);
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
@@ -231,8 +239,9 @@ export class Dispatcher {
     this.#inFlight.delete(task.id);
     lane.inFlight--;
     lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
-    if (task.fn.resources !== undefined) lane.worker.free = without(lane.worker.free, task.fn.resources, -1);
-    this.#options.onLoad?.(lane.worker.id, lane.inFlight);
+    lane.worker.inFlight--;
+    const { pool } = lane.worker;
+    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources, -1);
   }
 
   #feedHungry(): void {
@@ -248,7 +257,7 @@ export class Dispatcher {
     if (lane.worker.draining) return;
     const batch: InFlight[] = [];
     while (lane.inFlight < lane.concurrency) {
-      const task = this.#take(() => this.#queues.take(lane.worker.free));
+      const task = this.#take(() => this.#queues.take(lane.worker.pool.free));
       if (task === undefined) break;
       batch.push(this.#place(task, lane));
     }
@@ -283,7 +292,9 @@ export class Dispatcher {
     const entry: InFlight = { task, attempt: task.attempt, lane, costMs, started };
     lane.inFlight++;
     lane.expectedMs += costMs;
-    if (task.fn.resources !== undefined) lane.worker.free = without(lane.worker.free, task.fn.resources);
+    lane.worker.inFlight++;
+    const { pool } = lane.worker;
+    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources);
     this.#inFlight.set(task.id, entry);
     return entry;
   }
@@ -310,7 +321,7 @@ export class Dispatcher {
       bodies[row] = this.#options.values.body(task);
     }
     port.tasks(packTasks(table, bodies));
-    this.#options.onLoad?.(lane.worker.id, lane.inFlight);
+    this.#options.onLoad?.(lane.worker.id, lane.worker.inFlight);
   }
 
   /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */

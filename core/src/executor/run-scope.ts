@@ -1,5 +1,8 @@
 import type { Ids } from "../base/ids.ts";
 import type { LogLevel } from "../events/event.ts";
+import { flatten } from "../wire/blob-format.ts";
+import type { RunMessage } from "../wire/protocol.ts";
+import { encodeValue } from "../wire/values.ts";
 import type { RunFacts } from "./executor.ts";
 
 /** A run's facts with nothing left open: what `context` shows in its tasks. */
@@ -19,4 +22,20 @@ export function runScope(run: RunFacts, ids: Ids): RunIdentity {
     parameters: run.parameters,
     logLevel: run.logLevel ?? "info",
   };
+}
+
+/** The same, as workers are told. */
+export function runMessage(run: RunFacts, ids: Ids): RunMessage {
+  const { parameters, ...scope } = runScope(run, ids);
+  return { ...scope, parameters: encodeParameters(parameters) };
+}
+
+/** Tasks see the parameters in `context`; ones that cannot travel are the flow's alone. */
+function encodeParameters(parameters: unknown): Uint8Array | undefined {
+  if (parameters === undefined) return undefined;
+  try {
+    return flatten(encodeValue(parameters, { what: "the flow's parameters" }));
+  } catch {
+    return undefined;
+  }
 }

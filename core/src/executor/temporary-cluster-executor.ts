@@ -4,11 +4,9 @@ import { resolveClusterClass } from "../cluster/cluster-class.ts";
 import type { ClusterClass, KwargsOf } from "../cluster/cluster-registry.ts";
 import { projectDirectory } from "../code/project-directory.ts";
 import { HubEngine } from "../engine/hub/hub-engine.ts";
-import { flatten } from "../wire/blob-format.ts";
-import { encodeValue } from "../wire/values.ts";
 import { compose } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
-import { runScope } from "./run-scope.ts";
+import { runMessage } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
 
 /** How the driver and its workers speak to each other. All in milliseconds. */
@@ -89,12 +87,13 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       cluster,
       cancelGraceMs,
       engine: (parts) => {
-        const { parameters, ...scope } = runScope({ ...run, logLevel }, parts.ids);
-        flowRunId = scope.flowRunId;
+        const message = runMessage({ ...run, logLevel }, parts.ids);
+        flowRunId = message.flowRunId;
         hub = new HubEngine({
           clock: parts.clock,
-          run: { ...scope, parameters: encodeParameters(parameters) },
+          run: message,
           possibleResources: cluster.possible.resources,
+          sharesResources: cluster.possible.sharesResources,
           heartbeatMs: clientKwargs.heartbeatMs,
           workerTimeoutMs: clientKwargs.workerTimeoutMs,
         });
@@ -125,15 +124,5 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     }
     cluster.onFailure((error) => scheduler.failAll(error));
     return executor;
-  }
-}
-
-/** Tasks see the parameters in `context`; ones that cannot travel are the flow's alone. */
-function encodeParameters(parameters: unknown): Uint8Array | undefined {
-  if (parameters === undefined) return undefined;
-  try {
-    return flatten(encodeValue(parameters, { what: "the flow's parameters" }));
-  } catch {
-    return undefined;
   }
 }

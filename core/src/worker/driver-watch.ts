@@ -41,6 +41,22 @@ export class DriverWatch {
     this.#timer.cancel();
   }
 
+  /** Whether the driver's process has ended. One that is stopped, or cannot be reached, may still come back. */
+  isDriverGone(): Promise<boolean> {
+    const { host, port } = this.#options.pulse;
+    if (port === 0) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const socket = connect({ host, port });
+      const answer = (isGone: boolean): void => {
+        socket.destroy();
+        resolve(isGone);
+      };
+      socket.setTimeout(CHECK_MS, () => answer(false));
+      socket.on("connect", () => answer(false));
+      socket.on("error", (error: NodeJS.ErrnoException) => answer(error.code === "ECONNREFUSED"));
+    });
+  }
+
   #schedule(): Timer {
     return this.#options.clock.after(CHECK_MS, () => this.#check());
   }

@@ -1,4 +1,4 @@
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { readWorkerEnv, type WorkerSettings } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
@@ -22,15 +22,12 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   }
   // The token is this process's alone: tasks and what they start must not see it.
   delete process.env["MUSTER_TOKEN"];
+  const isPipe = url.protocol === "pipe:";
   const worker = new Worker({
     settings,
-    pulse: { host: url.hostname, port: Number(url.searchParams.get("pulse") ?? 0) },
-    connect(listener) {
-      const socket = openSocket(url, settings);
-      socket.setNoDelay(true);
-      socket.write(preamble(settings.token));
-      return new Channel(socket, listener);
-    },
+    pulse: isPipe ? undefined : { host: url.hostname, port: Number(url.searchParams.get("pulse") ?? 0) },
+    connect: (listener) =>
+      new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : dial(url, settings), listener),
     ended: exit,
   });
   process.on("SIGTERM", () => worker.drain());
@@ -40,13 +37,22 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
 
 function parseAddress(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url?.protocol === "pipe:") return url;
   if (url === undefined || !["tcp:", "tls:"].includes(url.protocol) || url.port === "") {
     throw new Error(`"${address}" is no address of an engine: it looks like tcp://127.0.0.1:40123.`);
   }
   return url;
 }
 
-function openSocket(url: URL, settings: WorkerSettings) {
+/** Connects, and says who is there. */
+function dial(url: URL, settings: WorkerSettings): Socket {
+  const socket = openSocket(url, settings);
+  socket.setNoDelay(true);
+  socket.write(preamble(settings.token));
+  return socket;
+}
+
+function openSocket(url: URL, settings: WorkerSettings): Socket {
   const target = { host: url.hostname, port: Number(url.port) };
   if (url.protocol === "tcp:") return connectTcp(target);
   // The certificate was made for this run: it is the authority, and its name is not the host's.

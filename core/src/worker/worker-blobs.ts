@@ -65,9 +65,12 @@ export class WorkerBlobs {
     await Promise.all(ids.map((id) => rm(join(this.directory, checkBlobId(id)), { force: true })));
   }
 
-  /** Removes what this worker kept. Does not wait: the process is about to end. */
-  close(): void {
-    if (!this.#isShared) rmSync(this.directory, { recursive: true, force: true });
+  /**
+   * Removes what this worker kept; what it shares with its engine, only when the engine is gone and cannot do so
+   * itself. Does not wait: the process is about to end.
+   */
+  close(options: { engineGone: boolean }): void {
+    if (!this.#isShared || options.engineGone) rmSync(this.directory, { recursive: true, force: true });
   }
 
   #ask(id: string, ask: () => void): Promise<void> {

@@ -27,8 +27,11 @@ export interface WorkerOptions {
     frame(type: number, body: Buffer): void;
     closed(error?: Error): void;
   }) => Channel;
-  /** Where the driver answers while its main thread is busy; port 0 when it does not. */
-  readonly pulse: { readonly host: string; readonly port: number };
+  /**
+   * Where the driver answers while its main thread is busy; port 0 when it does not. Undefined where the connection
+   * itself ends with the driver: then nothing else is looked at.
+   */
+  readonly pulse: { readonly host: string; readonly port: number } | undefined;
   /** Called once, with the worker's exit code and the reason when it is not 0. */
   readonly ended: (code: number, reason?: string) => void;
   readonly clock?: Clock;
@@ -47,7 +50,7 @@ export class Worker {
   readonly #lanes: Lanes;
   readonly #channel: Channel;
   #blobs: WorkerBlobs | undefined;
-  readonly #watch: DriverWatch;
+  readonly #watch: DriverWatch | undefined;
   #heartbeat: Timer | undefined;
   #draining = false;
   #ended = false;
@@ -73,20 +76,9 @@ export class Worker {
     });
     this.#channel = options.connect({
       frame: (type, body) => this.#receive(type, body),
-      closed: (error) =>
-        this.#end(WorkerExitCode.engineLost, error?.message ?? "the engine closed the connection"),
+      closed: (error) => void this.#lostEngine(error?.message ?? "the engine closed the connection"),
     });
-    this.#watch = new DriverWatch({
-      clock: this.#clock,
-      deathTimeoutMs: settings.deathTimeoutMs,
-      pulse: options.pulse,
-      token: settings.token,
-      lost: () =>
-        this.#end(
-          WorkerExitCode.engineLost,
-          `the driver gave no sign of life for ${settings.deathTimeoutMs} ms`,
-        ),
-    });
+    this.#watch = options.pulse && this.#watchDriver(options.pulse);
     this.#send(FrameType.hello, {
       workerId: settings.workerId,
       node: process.version,
@@ -109,6 +101,13 @@ export class Worker {
     this.#leaveWhenIdle();
   }
 
+  #watchDriver(pulse: { readonly host: string; readonly port: number }): DriverWatch {
+    const { deathTimeoutMs, token } = this.#options.settings;
+    const reason = `the driver gave no sign of life for ${deathTimeoutMs} ms`;
+    const lost = (): void => this.#end(WorkerExitCode.engineLost, reason);
+    return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, token, lost });
+  }
+
   #leaveWhenIdle(): void {
     if (!this.#lanes.isIdle) {
       this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle());
@@ -119,7 +118,7 @@ export class Worker {
   }
 
   #receive(type: number, body: Buffer): void {
-    this.#watch.heard();
+    this.#watch?.heard();
     switch (type) {
       case FrameType.tasks:
         this.#lanes.run(body);
@@ -187,7 +186,7 @@ export class Worker {
   #end(code: number, reason?: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#watch.close();
+    this.#watch?.close();
     this.#heartbeat?.cancel();
     this.#channel.end();
     this.#blobs?.close();

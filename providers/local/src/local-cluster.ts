@@ -10,6 +10,6 @@ export class LocalCluster extends Cluster {
   /** @throws InvalidOptionError */
   constructor(options: LocalClusterOptions = {}) {
     const resolved = resolveLocalOptions(options);
-    super({ ...resolved, provider: new LocalProvider({ command: options.command }) });
+    super({ ...resolved, sharesResources: true, provider: new LocalProvider({ command: options.command }) });
   }
 }

@@ -16,7 +16,7 @@ export interface LocalClusterOptions {
   readonly tasksPerThread?: number;
   /** Heap that each task thread may have: bytes, or a text such as `"512MiB"`. @default what Node gives a thread */
   readonly memoryLimit?: number | string;
-  /** Abstract resources that each worker has: `{ GPU: 1 }`. @default {} */
+  /** Abstract resources of this machine, which all workers share: `{ GPU: 2 }`. @default {} */
   readonly resources?: Readonly<Record<string, number>>;
   /** Environment variables of the workers, beside those of this process. @default {} */
   readonly env?: Readonly<Record<string, string>>;

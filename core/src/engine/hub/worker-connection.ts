@@ -1,12 +1,9 @@
 import type { Duplex } from "node:stream";
-import type { CodeUnit } from "../../code/code-unit.ts";
 import type { LogEvent } from "../../events/event.ts";
 import { checkBlobId } from "../../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, sendBlob } from "../../wire/blob-transfer.ts";
 import { Channel } from "../../wire/channel.ts";
 import {
-  type CodeMessage,
-  type DefineMessage,
   FrameType,
   type GoodbyeMessage,
   type HelloMessage,
@@ -18,6 +15,7 @@ import {
   type WelcomeMessage,
 } from "../../wire/protocol.ts";
 import type { TaskFunction } from "../engine.ts";
+import { FunctionMessages } from "../function-messages.ts";
 import type { WorkerPort } from "../worker-port.ts";
 
 /** What the hub hears from one worker. */
@@ -44,7 +42,7 @@ export class WorkerConnection implements WorkerPort {
   readonly #sink: ConnectionSink;
   readonly #blobPath: (id: string) => string;
   readonly #receiver: BlobReceiver;
-  readonly #sentCode = new Set<string>();
+  readonly #functions = new FunctionMessages();
   #hello: HelloMessage | undefined;
   #goodbye: string | undefined;
   #heard = true;
@@ -69,18 +67,9 @@ export class WorkerConnection implements WorkerPort {
   }
 
   define(fn: TaskFunction): void {
-    const code = fn.code!;
-    if (!this.#sentCode.has(code.id)) {
-      this.#sentCode.add(code.id);
-      this.#send(FrameType.code, codeMessage(code));
-    }
-    this.#send(FrameType.define, {
-      index: fn.index,
-      name: fn.name,
-      code: code.id,
-      site: fn.site,
-      timeoutMs: fn.timeoutMs,
-    } satisfies DefineMessage);
+    const { code, define } = this.#functions.for(fn);
+    if (code !== undefined) this.#send(FrameType.code, code);
+    this.#send(FrameType.define, define);
   }
 
   tasks(parts: readonly Uint8Array[]): void {
@@ -186,9 +175,4 @@ export class WorkerConnection implements WorkerPort {
   #send(type: number, message: unknown): void {
     this.#channel.send(type, packMessage(message));
   }
-}
-
-export function codeMessage(code: CodeUnit): CodeMessage {
-  if (code.kind === "inline") return { kind: "inline", id: code.id, source: code.source };
-  return { kind: "bundle", id: code.id, code: code.code, resolveFrom: code.resolveFrom };
 }

@@ -1,0 +1,151 @@
+import type { Duplex } from "node:stream";
+import type { Timer } from "../../base/clock.ts";
+import type { WorkerId } from "../../cluster/provider.ts";
+import type { WorkerDeath, WorkerLinkEvent } from "../../cluster/worker-link.ts";
+import type { HelloMessage, RunMessage } from "../../wire/protocol.ts";
+import type { EngineListener } from "../engine.ts";
+import { WireEngine, type WireEngineOptions } from "../wire-engine.ts";
+import { type ConnectionSink, WorkerConnection } from "./worker-connection.ts";
+
+export interface WorkerHubOptions extends WireEngineOptions {
+  readonly run: RunMessage;
+  /** Milliseconds between two signs of life, both ways. @default 1000 */
+  readonly heartbeatMs?: number | undefined;
+  /** A worker that gives no sign of life for so long is lost, in milliseconds. @default 30000 */
+  readonly workerTimeoutMs?: number | undefined;
+}
+
+/** How long the provider has to say why a worker whose connection closed has died, in milliseconds. */
+const DEATH_REASON_MS = 1000;
+
+/** An engine whose workers are processes at the other end of a stream, however the stream came to be. */
+export abstract class WorkerHub extends WireEngine {
+  readonly #run: RunMessage;
+  readonly #heartbeatMs: number;
+  readonly #workerTimeoutMs: number;
+  readonly #connections = new Set<WorkerConnection>();
+  readonly #byWorker = new Map<WorkerId, WorkerConnection>();
+  readonly #subscribers = new Set<(event: WorkerLinkEvent) => void>();
+  /** Workers whose connection is gone and whose tasks wait for the reason of their end. */
+  readonly #dying = new Map<WorkerId, Timer>();
+  /** Beats that a worker let pass. Counted, not timed: a driver that was busy must not blame its workers. */
+  readonly #missedBeats = new Map<WorkerConnection, number>();
+  readonly #sink: ConnectionSink;
+  #listener: EngineListener | undefined;
+  #beat: Timer | undefined;
+
+  constructor(options: WorkerHubOptions) {
+    super(options);
+    this.#run = options.run;
+    this.#heartbeatMs = options.heartbeatMs ?? 1000;
+    this.#workerTimeoutMs = options.workerTimeoutMs ?? 30_000;
+    this.#sink = {
+      hello: (connection, message) => this.#joined(connection, message),
+      reports: (connection, body) => this.dispatcher.reported(connection.workerId, body),
+      started: (connection, ids) => this.dispatcher.started(connection.workerId, ids),
+      returned: (connection, ids) => this.dispatcher.returned(connection.workerId, ids),
+      draining: (connection) => this.dispatcher.drainWorker(connection.workerId),
+      log: (events) => {
+        for (const event of events) this.#listener?.log(event);
+      },
+      closed: (connection, end) => this.#left(connection, end),
+    };
+  }
+
+  /** Says what happens to connected workers, until the returned function is called. */
+  subscribe(subscriber: (event: WorkerLinkEvent) => void): () => void {
+    this.#subscribers.add(subscriber);
+    return () => void this.#subscribers.delete(subscriber);
+  }
+
+  /** Asks a worker to take no new tasks, finish what runs, and leave. */
+  drain(id: WorkerId): void {
+    this.dispatcher.drainWorker(id);
+    this.#byWorker.get(id)?.drain();
+  }
+
+  /** A worker is dead, and this is why. */
+  reportDeath(id: WorkerId, death: WorkerDeath): void {
+    this.#dying.get(id)?.cancel();
+    this.#dying.delete(id);
+    this.dispatcher.removeWorker(id, death);
+    this.#byWorker.get(id)?.destroy();
+  }
+
+  protected override async open(listener: EngineListener): Promise<void> {
+    this.#listener = listener;
+    this.#scheduleBeat();
+  }
+
+  protected override async end(): Promise<void> {
+    this.#beat?.cancel();
+    for (const timer of this.#dying.values()) timer.cancel();
+    for (const connection of this.#connections) connection.shutdown();
+  }
+
+  /** Takes a stream whose other end is known to be a worker of this run. */
+  protected accept(stream: Duplex): void {
+    const blobPath = (id: string): string => this.blobs.path(id);
+    this.#connections.add(new WorkerConnection({ stream, sink: this.#sink, blobPath }));
+  }
+
+  /** Closes what has not closed by itself. */
+  protected cutConnections(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  protected override blobsFreed(ids: readonly string[]): void {
+    for (const connection of this.#byWorker.values()) connection.forgetBlobs(ids);
+  }
+
+  protected override loadChanged(id: WorkerId, running: number): void {
+    this.#tell({ type: "busy", id, running });
+  }
+
+  #joined(connection: WorkerConnection, message: HelloMessage): void {
+    const { workerId: id, threads, tasksPerThread, resources, pid, host } = message;
+    this.#byWorker.set(id, connection);
+    this.#missedBeats.set(connection, 0);
+    connection.welcome({
+      run: this.#run,
+      heartbeatMs: this.#heartbeatMs,
+      blobs: { directory: this.blobs.directory, proof: this.blobs.proof },
+    });
+    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
+    this.dispatcher.addWorker({ id, lanes: threads, tasksPerLane: tasksPerThread, resources }, connection);
+  }
+
+  #left(connection: WorkerConnection, end: { drained: boolean; reason: string }): void {
+    this.#connections.delete(connection);
+    this.#missedBeats.delete(connection);
+    const id = connection.workerId;
+    if (id === "" || this.#byWorker.get(id) !== connection) return;
+    this.#byWorker.delete(id);
+    this.dispatcher.drainWorker(id);
+    this.#tell({ type: "left", id, ...end });
+    const remove = (): void => {
+      this.#dying.delete(id);
+      this.dispatcher.removeWorker(id, { reason: end.reason, lastLines: [] });
+    };
+    // The provider may soon know more: an exit code, a signal, the last lines.
+    if (this.dispatcher.load(id) === 0) remove();
+    else this.#dying.set(id, this.clock.after(DEATH_REASON_MS, remove));
+  }
+
+  #scheduleBeat(): void {
+    const look = (): void => {
+      const allowed = this.#workerTimeoutMs / this.#heartbeatMs;
+      for (const [connection, missed] of this.#missedBeats) {
+        connection.ping();
+        this.#missedBeats.set(connection, connection.takeHeard() ? 0 : missed + 1);
+        if (missed > allowed) connection.destroy();
+      }
+      this.#scheduleBeat();
+    };
+    this.#beat = this.clock.after(this.#heartbeatMs, look, { keepAlive: false });
+  }
+
+  #tell(event: WorkerLinkEvent): void {
+    for (const subscriber of this.#subscribers) subscriber(event);
+  }
+}

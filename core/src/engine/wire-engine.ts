@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+import { BlobStore } from "./blob-store.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { Engine, EngineListener, EngineTask, FutureLookup, Packed, TaskFunction } from "./engine.ts";
+import { type Resources, suffices } from "./resource-queues.ts";
+import { WireValues } from "./wire-values.ts";
+
+export interface WireEngineOptions {
+  readonly clock: Clock;
+  /** What the best worker that may come has; undefined when anything may. */
+  readonly possibleResources?: Resources | undefined;
+  /** All workers share those resources, instead of having as much each. */
+  readonly sharesResources?: boolean | undefined;
+}
+
+/**
+ * What all engines have in common whose tasks run outside of this thread: values that travel, a blob store, and a
+ * dispatcher that places tasks on workers. How workers come to be there is the subclass's.
+ */
+export abstract class WireEngine implements Engine {
+  readonly needsCode = true;
+  protected readonly clock: Clock;
+  protected readonly blobs: BlobStore;
+  protected readonly values: WireValues;
+  readonly #options: WireEngineOptions;
+  #dispatcher: Dispatcher | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: WireEngineOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.blobs = new BlobStore(randomBytes(16).toString("hex"), (ids) => this.blobsFreed(ids));
+    this.values = new WireValues(this.blobs);
+  }
+
+  protected get dispatcher(): Dispatcher {
+    return this.#dispatcher!;
+  }
+
+  async start(listener: EngineListener): Promise<void> {
+    const { possibleResources, sharesResources } = this.#options;
+    this.#dispatcher = new Dispatcher({
+      values: this.values,
+      clock: this.clock,
+      listener,
+      sharedResources: sharesResources ? possibleResources : undefined,
+      onLoad: (id, running) => this.loadChanged(id, running),
+    });
+    await this.open(listener);
+  }
+
+  pack<Dependency>(
+    args: readonly unknown[],
+    taskName: string,
+    lookup: FutureLookup<Dependency>,
+  ): Packed<Dependency> {
+    return this.values.pack(args, taskName, lookup);
+  }
+
+  share(value: unknown, taskName: string, lookup: FutureLookup<unknown>): unknown {
+    return this.values.share(value, taskName, lookup);
+  }
+
+  unpack(value: unknown): unknown | Promise<unknown> {
+    return this.values.unpack(value);
+  }
+
+  gather(values: readonly unknown[]): unknown {
+    return this.values.gather(values);
+  }
+
+  submit(tasks: readonly EngineTask[]): void {
+    this.dispatcher.submit(tasks);
+  }
+
+  cancel(task: EngineTask, graceMs: number): boolean {
+    return this.dispatcher.cancel(task, graceMs);
+  }
+
+  whyImpossible(fn: TaskFunction): string | undefined {
+    const possible = this.#options.possibleResources;
+    if (fn.resources === undefined || possible === undefined || suffices(possible, fn.resources))
+      return undefined;
+    return `it needs ${list(fn.resources)}, and a worker of this cluster has ${list(possible)}. Give the cluster \`resources\`.`;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Makes workers possible. Called once, by `start`. */
+  protected abstract open(listener: EngineListener): Promise<void>;
+  /** Lets all workers go. Called once, also when `open` failed. */
+  protected abstract end(): Promise<void>;
+  /** Nobody needs these blobs any more: copies of them may go. */
+  protected blobsFreed(_ids: readonly string[]): void {}
+  protected loadChanged(_workerId: string, _running: number): void {}
+
+  async #close(): Promise<void> {
+    this.#dispatcher?.close();
+    await this.end();
+    this.blobs.close();
+  }
+}
+
+function list(resources: Resources): string {
+  const entries = Object.entries(resources).map(([name, amount]) => `${name}: ${amount}`);
+  return entries.length === 0 ? "no resources" : entries.join(", ");
+}

@@ -1,0 +1,18 @@
+import { type Executor, LocalExecutor, TemporaryClusterExecutor } from "@muster/core";
+import type { LocalClusterOptions } from "@muster/local";
+
+type ClientKwargs = NonNullable<ConstructorParameters<typeof TemporaryClusterExecutor>[0]>["clientKwargs"];
+
+/** A temporary cluster of local workers: two, unless told otherwise. */
+export function localWorkers(
+  clusterKwargs: LocalClusterOptions = {},
+  clientKwargs: ClientKwargs = {},
+): TemporaryClusterExecutor {
+  return new TemporaryClusterExecutor({ clusterKwargs: { workers: 2, ...clusterKwargs }, clientKwargs });
+}
+
+/** Every executor there is: one test body proves them all. */
+export const EXECUTORS: readonly (readonly [name: string, make: () => Executor])[] = [
+  ["LocalExecutor", () => new LocalExecutor()],
+  ["TemporaryClusterExecutor", () => localWorkers()],
+];

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Processes of this machine whose environment has this setting, such as `MUSTER_RUN_ID=run-1`. Linux alone tells. */
+export function processesWith(setting: string): number[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      const environment = readFileSync(`/proc/${entry}/environ`, "utf8").split("\0");
+      return environment.includes(setting) && isAlive(entry) ? [Number(entry)] : [];
+    } catch {
+      // It ended meanwhile, or is somebody else's.
+      return [];
+    }
+  });
+}
+
+/** A process that ended, and whose parent has not asked for its exit code, is not left behind. */
+function isAlive(pid: string): boolean {
+  const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return !status.slice(status.lastIndexOf(")")).startsWith(") Z");
+}
+
+const BLOB_PARENTS = ["/dev/shm", process.env["TMPDIR"] ?? "/tmp"];
+
+/** Directories for large values that a process with this id made. */
+export function blobDirectoriesOf(pid: number): string[] {
+  return BLOB_PARENTS.flatMap((parent) => {
+    try {
+      return readdirSync(parent)
+        .filter((name) => name.startsWith(`muster-run-${pid}-`))
+        .map((name) => join(parent, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Files in them, without the one that proves the directory. */
+export function blobsOf(pid: number): string[] {
+  return blobDirectoriesOf(pid).flatMap((directory) =>
+    readdirSync(directory).filter((name) => name !== "proof"),
+  );
+}
+
+/** Looks every 20 ms until the condition holds; the test's own deadline ends it. For what gives no event. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(20);
+}
+
+/** How many sockets this process has open. */
+export function openSockets(): number {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+    } catch {
+      return false;
+    }
+  }).length;
+}
