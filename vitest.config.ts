@@ -1,8 +1,10 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["core/src/**/*.test.ts", "providers/*/src/**/*.test.ts", "examples/src/**/*.test.ts"],
+    include: ["core", "providers/*", "e2e", "examples"].map((directory) => `${directory}/src/**/*.test.ts`),
+    // Those are for `npm run e2e`.
+    exclude: [...configDefaults.exclude, "**/*.slow.test.ts"],
     // Processes, not threads: tests start workers, take signals, and count what is left of both.
     pool: "forks",
     testTimeout: 30_000,

@@ -15,7 +15,11 @@ const LAYERS = {
   wire: ["base", "contracts", "events"],
   code: ["base", "contracts"],
   context: ["base", "events"],
-  engine: ["base", "contracts", "events", "engine contract", "wire", "context"],
+  worker: ["base", "contracts", "events", "worker contract", "wire", "code", "context"],
+  engine: [
+    ...["base", "contracts", "events", "engine contract", "worker contract"],
+    ...["wire", "context", "worker"],
+  ],
   scheduler: ["base", "contracts", "events", "engine contract"],
   cluster: ["base", "contracts", "events", "worker contract"],
   executor: [
@@ -23,12 +27,12 @@ const LAYERS = {
     ...["wire", "code", "engine", "scheduler", "cluster"],
   ],
   flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor"],
-  // On a worker, the user's code finds the same `task` that it has on the driver.
-  worker: ["base", "contracts", "events", "worker contract", "wire", "code", "context", "scheduler", "flow"],
+  "worker program": ["base", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
   cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow"],
 };
-/** Files in which two layers that do not know each other agree are layers of their own. */
-const CONTRACTS = {
+/** Files that are of another layer than their folder. */
+const PLACES = {
+  // Contracts: in them two layers agree that do not know each other.
   "cluster/provider.ts": "contracts",
   "cluster/worker-link.ts": "contracts",
   "code/code-unit.ts": "contracts",
@@ -36,6 +40,10 @@ const CONTRACTS = {
   "cluster/worker-env.ts": "worker contract",
   "worker/exit-code.ts": "worker contract",
   "worker/worker-file.ts": "worker contract",
+  // What runs in a worker's thread gives the user's code the same `task` that it has on the driver.
+  "worker/main.ts": "worker program",
+  "worker/task-thread.ts": "worker program",
+  "worker/user-api.ts": "worker program",
 };
 
 const problems = [];
@@ -99,7 +107,7 @@ function checkLayers(file, target) {
 function layerOf(file) {
   const path = relative(join("core", "src"), file).split(sep).join("/");
   if (!path.includes("/")) return undefined;
-  return CONTRACTS[path] ?? path.split("/")[0];
+  return PLACES[path] ?? path.split("/")[0];
 }
 
 /** The module specifiers of a file's import and export statements, and of its dynamic imports. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { MusterEvent } from "../events/event.ts";
+import { WorkerExitCode } from "../worker/exit-code.ts";
 import type { JsonReport } from "./json-report.ts";
 
 const corePackage = fileURLToPath(new URL("../..", import.meta.url));
@@ -150,6 +151,12 @@ test.each([[["--help"]], [["run", "--help"]], [["worker", "--help"]]])(
     expect(stdout).toMatch(/MUSTER_TOKEN|muster run flows/);
   },
 );
+
+test("muster worker is the worker's own program, which says what it lacks", async () => {
+  const { exitCode, stderr } = await muster(["worker", "tcp://127.0.0.1:1"]);
+  expect(stderr).toMatch(/^muster worker: The environment variable MUSTER_TOKEN is not set\. .*\n$/);
+  expect(exitCode).toBe(WorkerExitCode.usage);
+});
 
 test("no command at all shows the help and is bad usage", async () => {
   const { exitCode, stderr } = await muster([]);

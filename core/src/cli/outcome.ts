@@ -52,10 +52,13 @@ function resultLines({ result }: State, { columns }: OutcomeView): string[] {
 
 function failureLines({ state, failedTasks }: Outcome, { colors }: OutcomeView): string[] {
   const kinds = kindsOfFailure(failedTasks);
-  const lines = kinds.slice(0, MAX_FAILURES).flatMap(({ name, count, error }) => {
+  const lines = kinds.slice(0, MAX_FAILURES).flatMap(({ name, count, error, ...kind }) => {
     const times = count > 1 ? ` ${formatCount(count)} times` : "";
     const [headline = "", ...rest] = describeError(error);
-    return [`${colors.bold(`Task ${printable(name)}`)} failed${times}: ${headline}`, ...rest];
+    return [
+      `${colors.bold(`Task ${printable(name)}`)} ${kind.state.toLowerCase()}${times}: ${headline}`,
+      ...rest,
+    ];
   });
   if (kinds.length > MAX_FAILURES)
     lines.push(`… and ${formatCount(kinds.length - MAX_FAILURES)} more kinds of failure`);

@@ -29,7 +29,11 @@ export function addRunCommand(program: Command, finish: (exitCode: number) => vo
       addParameter,
     )
     .option("--image <image>", "image for the workers of clusters that run images; context.image in the flow")
-    .option("--workers <count>", "run on a temporary cluster of this many workers", parseWorkers)
+    .option(
+      "--workers <count>",
+      "how many workers; a flow that runs in this process gets a local cluster of so many",
+      parseWorkers,
+    )
     .addOption(
       new Option("--log-level <level>", "the least important log lines to show")
         .choices(LOG_LEVELS)

@@ -1,14 +1,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
-import {
-  packTasks,
-  ReportKind,
-  readReportBatch,
-  type TaskBody,
-  unpackMessage,
-  type WireValue,
-} from "../wire/protocol.ts";
+import { packTasks, ReportKind, readReportBatch, unpackMessage, type WireValue } from "../wire/protocol.ts";
 import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "./engine.ts";
 import { ResourceQueues, type Resources, without } from "./resource-queues.ts";
 import type { WireValues } from "./wire-values.ts";
@@ -308,7 +301,6 @@ export class Dispatcher {
       attempts: new Uint32Array(count),
       functions: new Uint32Array(count),
     };
-    const bodies = new Array<TaskBody>(count);
     for (let row = 0; row < count; row++) {
       const { task, attempt } = batch[row]!;
       if (!defined.has(task.fn)) {
@@ -318,9 +310,8 @@ export class Dispatcher {
       table.ids[row] = task.id;
       table.attempts[row] = attempt;
       table.functions[row] = task.fn.index;
-      bodies[row] = this.#options.values.body(task);
     }
-    port.tasks(packTasks(table, bodies));
+    port.tasks(packTasks(table, this.#options.values.bodies(batch)));
     this.#options.onLoad?.(lane.worker.id, lane.worker.inFlight);
   }
 

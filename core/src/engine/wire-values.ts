@@ -1,6 +1,13 @@
 import { flatten, unflatten } from "../wire/blob-format.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
-import { packMessage, Tag, type TaskBody, type WireArgument, type WireValue } from "../wire/protocol.ts";
+import {
+  type LargeDependencies,
+  packMessage,
+  Tag,
+  type TaskBodies,
+  type WireArgument,
+  type WireValue,
+} from "../wire/protocol.ts";
 import { decodeValue, type Encoded, encodeValue, isInline, Ref, RefRange } from "../wire/values.ts";
 import { BlobHandle, type BlobStore } from "./blob-store.ts";
 import type { EngineTask, FutureLookup, Packed } from "./engine.ts";
@@ -17,26 +24,26 @@ export class KeptList {
   }
 }
 
-/** An argument as it was at submission. */
-type PackedArgument = Exclude<WireArgument, readonly unknown[]> | BlobHandle | Ref | RefRange;
-
 /** A value that many tasks get, encoded once. */
 class SharedArgument {
-  readonly packed: PackedArgument;
+  readonly wire: WireArgument;
+  readonly handle: BlobHandle | undefined;
 
-  constructor(packed: PackedArgument) {
-    this.packed = packed;
+  constructor(kept: Uint8Array | BlobHandle) {
+    this.handle = kept instanceof BlobHandle ? kept : undefined;
+    this.wire = kept instanceof BlobHandle ? kept.wire : kept;
   }
 }
 
 /** Shared values larger than this are sent to a worker once, not with every task, in bytes. */
 const SHARED_INLINE_LIMIT_BYTES = 1024;
+/** Fewer dependencies than this are never worth a blob of their own. */
+const MANY_DEPENDENCIES = 1000;
 
 /** How values go into messages and come out of them, for every engine whose tasks run elsewhere. */
 export class WireValues {
   readonly #blobs: BlobStore;
-  /** Bodies that are blobs live as long as their tasks. */
-  readonly #bodies = new WeakMap<EngineTask, BlobHandle>();
+  readonly #retained = new WeakMap<object, BlobHandle[]>();
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs;
@@ -47,24 +54,42 @@ export class WireValues {
     taskName: string,
     lookup: FutureLookup<Dependency>,
   ): Packed<Dependency> {
-    const dependencies: Dependency[] = [];
-    const payload = new Array<PackedArgument>(args.length);
+    const payload = new Array<WireArgument>(args.length);
+    let dependencies: Dependency[] | undefined;
     for (let index = 0; index < args.length; index++) {
       const arg = args[index];
-      if (isInline(arg)) payload[index] = arg as PackedArgument;
-      else if (arg instanceof SharedArgument) payload[index] = arg.packed;
-      else {
-        const replace = (value: object): Ref | RefRange | undefined => reference(lookup(value), dependencies);
-        const whole = typeof arg === "object" && arg !== null ? replace(arg) : undefined;
-        payload[index] =
-          whole ??
-          this.#keep(
-            encodeValue(arg, { what: `argument ${index + 1} of task "${taskName}"`, replace }),
-            INLINE_LIMIT_BYTES,
-          );
+      if (isInline(arg)) {
+        payload[index] = arg;
+        continue;
       }
+      dependencies ??= [];
+      payload[index] = this.#packArgument(arg, {
+        what: `argument ${index + 1} of task "${taskName}"`,
+        dependencies,
+        lookup,
+        payload,
+      });
     }
-    return { payload, dependencies };
+    return { payload, dependencies: dependencies ?? NONE };
+  }
+
+  #packArgument<Dependency>(
+    arg: unknown,
+    into: { what: string; dependencies: Dependency[]; lookup: FutureLookup<Dependency>; payload: object },
+  ): WireArgument {
+    const { what, dependencies, lookup, payload } = into;
+    if (arg instanceof SharedArgument) {
+      if (arg.handle !== undefined) this.#retain(payload, arg.handle);
+      return arg.wire;
+    }
+    const replace = (value: object): Ref | RefRange | undefined => reference(lookup(value), dependencies);
+    const whole = typeof arg === "object" && arg !== null ? replace(arg) : undefined;
+    if (whole instanceof Ref) return [Tag.ref, whole.index];
+    if (whole instanceof RefRange) return [Tag.refRange, whole.start, whole.count];
+    const kept = this.#keep(encodeValue(arg, { what, replace }), INLINE_LIMIT_BYTES);
+    if (!(kept instanceof BlobHandle)) return kept;
+    this.#retain(payload, kept);
+    return kept.wire;
   }
 
   share(value: unknown, taskName: string, lookup: FutureLookup<unknown>): unknown {
@@ -80,18 +105,35 @@ export class WireValues {
     return hasFutures ? value : new SharedArgument(this.#keep(encoded, SHARED_INLINE_LIMIT_BYTES));
   }
 
-  /** What goes to the worker: arguments, and the values of what they refer to. */
-  body(task: EngineTask): TaskBody {
-    const args = (task.payload as readonly PackedArgument[]).map(wireArgument);
-    const dependencies = task.dependencies.map(({ value }) => wireValue(value as KeptValue));
-    const body: TaskBody = [args, dependencies];
-    if (dependencies.length < MANY_DEPENDENCIES) return body;
-    // A reduction over very many values is a large value itself.
-    const meta = packMessage(body);
-    if (meta.byteLength <= INLINE_LIMIT_BYTES) return body;
+  /** What goes to the worker: the arguments of tasks, and the values that they refer to. */
+  bodies(tasks: readonly { readonly task: EngineTask }[]): TaskBodies {
+    const args = new Array<readonly WireArgument[]>(tasks.length);
+    let dependencies: TaskBodies[1];
+    for (let index = 0; index < tasks.length; index++) {
+      const { task } = tasks[index]!;
+      args[index] = task.payload as readonly WireArgument[];
+      if (task.dependencies.length === 0) continue;
+      dependencies ??= new Array(tasks.length).fill(undefined);
+      (dependencies as unknown[])[index] = this.#dependenciesOf(task);
+    }
+    return [args, dependencies];
+  }
+
+  #dependenciesOf(task: EngineTask): readonly WireValue[] | LargeDependencies {
+    const values = task.dependencies.map(({ value }) => wireValue(value as KeptValue));
+    if (values.length < MANY_DEPENDENCIES) return values;
+    const meta = packMessage(values);
+    if (meta.byteLength <= INLINE_LIMIT_BYTES) return values;
     const handle = this.#blobs.put({ meta, buffers: [], byteLength: meta.byteLength });
-    this.#bodies.set(task, handle);
-    return handle.wire;
+    this.#retain(task, handle);
+    return { blob: handle.wire };
+  }
+
+  /** Keeps a blob for as long as what it belongs to. */
+  #retain(owner: object, handle: BlobHandle): void {
+    const retained = this.#retained.get(owner);
+    if (retained === undefined) this.#retained.set(owner, [handle]);
+    else retained.push(handle);
   }
 
   /** What is kept of a result that came in a message. */
@@ -128,8 +170,7 @@ export class WireValues {
   }
 }
 
-/** Fewer dependencies than this are never worth a blob of their own. */
-const MANY_DEPENDENCIES = 1000;
+const NONE: readonly never[] = [];
 
 function reference<Dependency>(
   found: Dependency | readonly Dependency[] | undefined,
@@ -143,13 +184,6 @@ function reference<Dependency>(
   }
   dependencies.push(found as Dependency);
   return new Ref(dependencies.length - 1);
-}
-
-function wireArgument(arg: PackedArgument): WireArgument {
-  if (typeof arg !== "object" || arg === null || arg instanceof Uint8Array) return arg;
-  if (arg instanceof Ref) return [Tag.ref, arg.index];
-  if (arg instanceof RefRange) return [Tag.refRange, arg.start, arg.count];
-  return arg.wire;
 }
 
 function wireValue(value: KeptValue): WireValue {

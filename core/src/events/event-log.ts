@@ -4,7 +4,7 @@ import type { MusterEvent } from "./event.ts";
 export type EventListener = (event: MusterEvent) => void;
 
 /** How many events a log keeps unless told otherwise. */
-const DEFAULT_CAPACITY = 10_000;
+const DEFAULT_CAPACITY = 1000;
 
 /**
  * The one log of what happened in a run. Listeners see every event, in order, as it happens; the log itself

@@ -110,7 +110,7 @@ export class Progress {
     return this.#version;
   }
 
-  /** Tasks that will not run any more, however they ended. */
+  /** Tasks that ran to an end: done, failed or crashed. */
   get finishedTasks(): number {
     return this.#finishedTasks;
   }
@@ -121,7 +121,7 @@ export class Progress {
     return Math.max(0, (this.#flowEndedAt ?? now) - this.#flowStartedAt);
   }
 
-  /** Milliseconds from the first task's submission to the last task's end so far. */
+  /** Milliseconds from the first task's submission to the last end of one that ran, so far. */
   get taskSpanMs(): number {
     if (this.#firstTaskAt === undefined || this.#lastTaskAt === undefined) return 0;
     return Math.max(0, this.#lastTaskAt - this.#firstTaskAt);
@@ -171,8 +171,11 @@ export class Progress {
     const finished = FINISHED_COUNTER[state];
     if (finished !== undefined) {
       counts[finished]++;
-      this.#finishedTasks++;
-      this.#lastTaskAt = event.at;
+      const hasRun = finished !== "cancelled" && finished !== "skipped";
+      if (hasRun) {
+        this.#finishedTasks++;
+        this.#lastTaskAt = event.at;
+      }
     }
     this.#places[id] = finished !== undefined ? FINISHED : state === "Running" ? RUNNING : WAITING;
   }

@@ -75,7 +75,10 @@ export class FutureArray<T> extends Array<TaskFuture<T>> implements PromiseLike<
     onValue?: ((values: T[]) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return Promise.all(this as Iterable<TaskFuture<T>>).then(onValue, onError);
+    const first = this[0];
+    if (first === undefined) return Promise.resolve<T[]>([]).then(onValue, onError);
+    const nodes = Array.from(this, (future) => TaskFuture.nodeOf(future));
+    return (TaskFuture.schedulerOf(first).results(nodes) as Promise<T[]>).then(onValue, onError);
   }
 }
 

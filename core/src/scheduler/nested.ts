@@ -13,8 +13,8 @@ function isPlain(value: object): boolean {
 export function futuresIn(value: unknown, found: Node[] = [], depth = 0): Node[] {
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return found;
   const nodes = nodesOf(value);
-  if (nodes !== undefined)
-    found.push(...(Array.isArray(nodes) ? (nodes as readonly Node[]) : [nodes as Node]));
+  if (Array.isArray(nodes)) for (const node of nodes as readonly Node[]) found.push(node);
+  else if (nodes !== undefined) found.push(nodes as Node);
   else if (Array.isArray(value)) for (const element of value) futuresIn(element, found, depth + 1);
   else if (isPlain(value)) for (const element of Object.values(value)) futuresIn(element, found, depth + 1);
   return found;

@@ -7,8 +7,9 @@ import type { EventLog } from "../events/event-log.ts";
 import { TaskCancelledError, TaskTimeoutError, UpstreamFailedError, WorkerLostError } from "./errors.ts";
 import { delayBeforeRetry } from "./retry.ts";
 import { RunFunction } from "./run-function.ts";
+import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
-import { GatherRun, type Node, TaskRun } from "./task-run.ts";
+import { GatherRun, NO_DEPENDENCIES, type Node, TaskRun, type TaskRunOwner } from "./task-run.ts";
 
 export interface SchedulerOptions {
   readonly engine: Engine;
@@ -34,19 +35,19 @@ const UNKNOWN_DEATH: WorkerDeath = { reason: "its worker is gone", lastLines: []
  * WHEN a task may run. It holds the graph, the state of each task and its attempts, and is the only one who does: an
  * engine reports, and what it reports of an attempt that was given up is dropped.
  */
-export class Scheduler {
+export class Scheduler implements TaskRunOwner {
   readonly #options: SchedulerOptions;
   readonly #engine: Engine;
   readonly #functions: RunFunction[] = [];
   /** Task runs that have not ended. */
-  readonly #unfinished = new Set<TaskRun>();
+  readonly #unfinished = new RunList();
   /** Lists of mapped tasks that have not ended. */
   readonly #gathering = new Set<GatherRun>();
   readonly #retrying = new Map<TaskRun, Timer>();
   readonly #running = new Set<TaskRun>();
   readonly #failed: TaskRun[] = [];
-  /** Who waits for the end of a node. */
-  readonly #waiters = new Map<Node, (() => void)[]>();
+  /** Runs whose dependencies failed, while they are being ended. */
+  readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
   #ready: TaskRun[] = [];
   #runs = 0;
   #succeeded = 0;
@@ -88,20 +89,16 @@ export class Scheduler {
    */
   submit(fn: RunFunction, args: readonly unknown[]): TaskRun {
     const packed = this.#engine.pack(args, fn.name, this.#options.lookup);
-    const run = new TaskRun(++this.#runs, fn, packed);
+    const run = new TaskRun(this, ++this.#runs, fn);
+    run.payload = packed.payload;
+    run.dependencies = packed.dependencies;
     this.#unfinished.add(run);
     this.#emit(run, "Pending");
     if (this.#cancelled !== undefined) {
       this.#finish(run, "Cancelled", new TaskCancelledError(fn.name, this.#cancelled));
       return run;
     }
-    for (const dependency of run.dependencies) {
-      if (dependency.isFinished) continue;
-      run.waitingFor++;
-      dependency.dependents ??= [];
-      dependency.dependents.push(run);
-    }
-    if (run.waitingFor === 0) this.#dependenciesEnded(run);
+    if (!run.awaitDependencies()) this.dependenciesEnded(run);
     return run;
   }
 
@@ -113,9 +110,11 @@ export class Scheduler {
     );
     const runs = new Array<TaskRun>(width);
     for (let element = 0; element < width; element++) {
-      const args = sources.map((source, index) =>
-        source.kind === "elements" ? source.elements[element] : shared[index],
-      );
+      const args = new Array<unknown>(sources.length);
+      for (let index = 0; index < sources.length; index++) {
+        const source = sources[index]!;
+        args[index] = source.kind === "elements" ? source.elements[element] : shared[index];
+      }
       runs[element] = this.submit(fn, args);
     }
     return runs;
@@ -138,22 +137,27 @@ export class Scheduler {
 
   /** The value of a node, or its error thrown. The same object for everybody who asks. */
   result(node: Node): Promise<unknown> {
-    node.observed = true;
-    node.promise ??= this.ended(node).then(() => {
-      if (node.state === "Success") return this.#engine.unpack(node.value);
-      throw node.error;
+    node.promise ??= new Promise((resolve, reject) => {
+      const settle = (): void => {
+        if (node.state === "Success") resolve(this.#engine.unpack(node.value));
+        else reject(node.error);
+      };
+      this.#whenEnded(node, settle);
     });
     return node.promise;
   }
 
+  /** The values of all these nodes, as soon as all are there; or the first error. */
+  results(nodes: readonly Node[]): Promise<unknown> {
+    const gather = new GatherRun("a list of futures", () => this.#gathered(gather));
+    this.#gathering.add(gather);
+    gather.expand(nodes);
+    return this.result(gather);
+  }
+
   /** Resolves when the node has ended, however it did. */
   ended(node: Node): Promise<void> {
-    if (node.isFinished) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(node);
-      if (waiters === undefined) this.#waiters.set(node, [resolve]);
-      else waiters.push(resolve);
-    });
+    return new Promise((resolve) => this.#whenEnded(node, resolve));
   }
 
   /** Resolves when no task is left that has not ended. */
@@ -168,6 +172,7 @@ export class Scheduler {
     this.#cancelled ??= reason;
     this.#ready = [];
     for (const run of [...this.#unfinished]) {
+      if (run.isFinished) continue;
       if (run.inEngine) {
         if (!this.#engine.cancel(run, graceMs)) continue;
         this.#leaveEngine(run);
@@ -181,6 +186,7 @@ export class Scheduler {
     this.#cancelled ??= error.message;
     this.#ready = [];
     for (const run of [...this.#unfinished]) {
+      if (run.isFinished) continue;
       if (run.inEngine) this.#leaveEngine(run);
       this.#finish(run, "Crashed", error);
     }
@@ -193,7 +199,7 @@ export class Scheduler {
 
   /** Failures that nobody looked at: neither awaited, nor handed on to a task. */
   unseenFailures(): readonly TaskRun[] {
-    return this.#failed.filter((run) => !run.observed && run.dependents === undefined);
+    return this.#failed.filter((run) => !run.observed);
   }
 
   get counts(): {
@@ -224,11 +230,17 @@ export class Scheduler {
     return { ready, running: this.#running.size, unknown, knownMs, remainingMs, open: this.#open };
   }
 
-  /** All dependencies have ended: the task is ready, or it never will be. */
-  #dependenciesEnded(run: TaskRun): void {
+  #whenEnded(node: Node, callback: () => void): void {
+    node.observed = true;
+    if (node.isFinished) callback();
+    else node.addDependent({ dependencyEnded: callback });
+  }
+
+  /** The task is ready, or it never will be. */
+  dependenciesEnded(run: TaskRun): void {
     const failed = run.dependencies.find((dependency) => dependency.state !== "Success");
     if (failed !== undefined) {
-      this.#finish(run, "UpstreamFailed", new UpstreamFailedError(run.fn.name, nameOf(failed), failed.error));
+      this.#doom(run, failed);
       return;
     }
     const { preparing } = run.fn;
@@ -244,6 +256,17 @@ export class Scheduler {
         if (!run.isFinished) this.#finish(run, "Failed", error);
       },
     );
+  }
+
+  /** A loop, where its dependents doom theirs: a chain may be longer than the stack is deep. */
+  #doom(run: TaskRun, failed: Node): void {
+    this.#doomed.push({ run, failed });
+    if (this.#doomed.length > 1) return;
+    for (let index = 0; index < this.#doomed.length; index++) {
+      const { run: next, failed: cause } = this.#doomed[index]!;
+      this.#finish(next, "UpstreamFailed", new UpstreamFailedError(next.fn.name, nameOf(cause), cause.error));
+    }
+    this.#doomed.length = 0;
   }
 
   #makeReady(run: TaskRun): void {
@@ -363,9 +386,11 @@ export class Scheduler {
     run.error = error;
     // Nothing is needed any more but the result: what the task was given may be large.
     run.payload = undefined;
-    run.dependencies = [];
-    this.#retrying.get(run)?.cancel();
-    this.#retrying.delete(run);
+    run.dependencies = NO_DEPENDENCIES;
+    if (this.#retrying.size > 0) {
+      this.#retrying.get(run)?.cancel();
+      this.#retrying.delete(run);
+    }
     this.#unfinished.delete(run);
     this.#emit(run, state, {
       message: error?.message,
@@ -397,20 +422,7 @@ export class Scheduler {
   }
 
   #tellEnd(node: Node): void {
-    const waiters = this.#waiters.size === 0 ? undefined : this.#waiters.get(node);
-    if (waiters !== undefined) {
-      this.#waiters.delete(node);
-      for (const waiter of waiters) waiter();
-    }
-    const { dependents } = node;
-    if (dependents !== undefined) {
-      for (const dependent of dependents) {
-        if (dependent instanceof GatherRun) dependent.dependencyEnded();
-        else if (--dependent.waitingFor === 0 && !dependent.isFinished) this.#dependenciesEnded(dependent);
-      }
-      // Kept as a mark that somebody depended on it, without what it held.
-      dependents.length = 0;
-    }
+    node.tellDependents();
     if (this.#unfinished.size === 0 && this.#gathering.size === 0) {
       this.#idle?.resolve();
       this.#idle = undefined;

@@ -3,6 +3,13 @@ import type { StateName } from "../events/event.ts";
 import type { RunFunction } from "./run-function.ts";
 import { isFinal } from "./states.ts";
 
+export const NO_DEPENDENCIES: readonly Node[] = [];
+
+/** Who is told, once, that a node has ended. */
+export interface Dependent {
+  dependencyEnded(node: Node): void;
+}
+
 /** Something in the graph that will have a value: a task run, or the list of a mapped task's runs. */
 export abstract class Node {
   state: StateName = "Pending";
@@ -10,25 +17,49 @@ export abstract class Node {
   value: unknown;
   /** Why there is none, with every other final state. */
   error: Error | undefined;
-  /** Who waits for the value. Dropped when it is there. */
-  dependents: (TaskRun | GatherRun)[] | undefined;
-  /** `true` once the flow looked at how it ended: a failure that was seen is the flow's to handle. */
+  /**
+   * `true` once somebody awaits it or depends on it: how it ends is theirs to handle, and a failure that nobody
+   * looked at fails the flow.
+   */
   observed = false;
   /** The value for those who await it, made when the first one does. */
   promise: Promise<unknown> | undefined;
+  /** Most nodes have one or none: no list is made for that. */
+  #dependents: Dependent | Dependent[] | undefined;
 
   get isFinished(): boolean {
     return isFinal(this.state);
   }
+
+  addDependent(dependent: Dependent): void {
+    this.observed = true;
+    if (this.#dependents === undefined) this.#dependents = dependent;
+    else if (Array.isArray(this.#dependents)) this.#dependents.push(dependent);
+    else this.#dependents = [this.#dependents, dependent];
+  }
+
+  /** Tells all dependents of the end, and lets go of them. */
+  tellDependents(): void {
+    const dependents = this.#dependents;
+    this.#dependents = undefined;
+    if (dependents === undefined) return;
+    if (Array.isArray(dependents)) for (const dependent of dependents) dependent.dependencyEnded(this);
+    else dependents.dependencyEnded(this);
+  }
+}
+
+/** What a task run tells its scheduler. */
+export interface TaskRunOwner {
+  /** All its dependencies have ended. */
+  dependenciesEnded(run: TaskRun): void;
 }
 
 /** One call of a task. The engine sees it as an `EngineTask`. */
-export class TaskRun extends Node implements EngineTask {
+export class TaskRun extends Node implements EngineTask, Dependent {
   readonly id: number;
   readonly fn: RunFunction;
-  readonly priority: number;
   payload: unknown;
-  dependencies: readonly Node[];
+  dependencies: readonly Node[] = NO_DEPENDENCIES;
   attempt = 0;
   /** Whether the engine has this attempt, and will report its end. */
   inEngine = false;
@@ -39,21 +70,45 @@ export class TaskRun extends Node implements EngineTask {
   lossesLeft: number;
   /** When it was seen to run, in the clock's milliseconds; 0 when it does not. */
   runningSince = 0;
+  /** Its neighbours among the runs that have not ended. */
+  previous: TaskRun | undefined;
+  next: TaskRun | undefined;
+  readonly #owner: TaskRunOwner;
 
-  constructor(id: number, fn: RunFunction, packed: { payload: unknown; dependencies: readonly Node[] }) {
+  constructor(owner: TaskRunOwner, id: number, fn: RunFunction) {
     super();
+    this.#owner = owner;
     this.id = id;
     this.fn = fn;
-    this.priority = fn.policy.priority;
-    this.payload = packed.payload;
-    this.dependencies = packed.dependencies;
     this.retriesLeft = fn.policy.retries;
     this.lossesLeft = fn.policy.workerLostRetries;
+  }
+
+  get priority(): number {
+    return this.fn.policy.priority;
+  }
+
+  /** Waits for the dependencies that have not ended. `false` when there are none. */
+  awaitDependencies(): boolean {
+    for (const dependency of this.dependencies) {
+      if (dependency.isFinished) {
+        dependency.observed = true;
+        continue;
+      }
+      this.waitingFor++;
+      dependency.addDependent(this);
+    }
+    return this.waitingFor > 0;
+  }
+
+  dependencyEnded(): void {
+    this.waitingFor--;
+    if (this.waitingFor === 0 && !this.isFinished) this.#owner.dependenciesEnded(this);
   }
 }
 
 /** The list of what a mapped task gives, when how long it is was not known at once. */
-export class GatherRun extends Node {
+export class GatherRun extends Node implements Dependent {
   readonly name: string;
   /** One an element, once known. */
   children: readonly Node[] | undefined;
@@ -76,17 +131,20 @@ export class GatherRun extends Node {
   expand(children: readonly Node[]): void {
     this.children = children;
     for (const child of children) {
-      if (child.isFinished) continue;
+      if (child.state === "Success") continue;
       this.#waitingFor++;
-      child.dependents ??= [];
-      child.dependents.push(this);
+      if (child.isFinished) this.dependencyEnded(child);
+      else child.addDependent(this);
     }
     for (const callback of this.#onExpanded) callback(children);
     if (this.#waitingFor === 0) this.#onDone(this);
   }
 
-  dependencyEnded(): void {
+  /** The first that fails decides: there will be no list. */
+  dependencyEnded(child: Node): void {
+    child.observed = true;
     this.#waitingFor--;
-    if (this.#waitingFor === 0) this.#onDone(this);
+    if (this.isFinished) return;
+    if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);
   }
 }

@@ -152,10 +152,22 @@ export type WireValue = string | number | boolean | null | undefined | Uint8Arra
 /** An argument: a value, or what stands for a dependency's. */
 export type WireArgument = WireValue | RefValue | RefRangeValue;
 
-/** The arguments of one task and the values of its dependencies; or where both are, when they are large. */
-export type TaskBody =
-  | readonly [args: readonly WireArgument[], dependencies: readonly WireValue[]]
-  | BlobValue;
+/** What a task gets: its arguments, and the values that they refer to. */
+export interface TaskBody {
+  readonly args: readonly WireArgument[];
+  /** Undefined where the arguments refer to nothing. */
+  readonly dependencies: readonly WireValue[] | undefined;
+}
+
+/** The bodies of a batch, as two columns; a reduction over very many values is a blob, in the second one. */
+export type TaskBodies = readonly [
+  args: readonly (readonly WireArgument[])[],
+  dependencies: readonly (readonly WireValue[] | LargeDependencies | undefined)[] | undefined,
+];
+
+export interface LargeDependencies {
+  readonly blob: BlobValue;
+}
 
 /* -------------------------------------------------------------------------------------------- tasks and reports */
 
@@ -169,7 +181,7 @@ export interface TaskBatch {
 
 const BATCH_HEADER_BYTES = 8;
 
-export function packTasks(batch: TaskBatch, bodies: readonly TaskBody[]): Buffer[] {
+export function packTasks(batch: TaskBatch, bodies: TaskBodies): Buffer[] {
   const count = batch.ids.length;
   const header = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + count * 12);
   const words = new Uint32Array(header.buffer, header.byteOffset, 2 + count * 3);

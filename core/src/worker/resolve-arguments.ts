@@ -9,20 +9,23 @@ export type BlobSource = (id: string) => Promise<EncodedParts>;
 
 /** The arguments that a body stands for: at once, or, when large values have to be fetched first, later. */
 export function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promise<unknown[]> {
-  if (body[0] === Tag.blob) return fetchBody(body[1] as string, blobs);
-  const [args, dependencies] = body;
-  const wanted = new Set<string>();
-  for (const arg of args) collectBlobs(arg, wanted);
-  for (const dependency of dependencies) collectBlobs(dependency, wanted);
-  if (wanted.size === 0) return new ArgumentResolver(dependencies, undefined).arguments(args);
+  const { args, dependencies = NONE } = body;
+  let wanted: Set<string> | undefined;
+  for (let index = 0; index < args.length; index++) wanted = collectBlobs(args[index], wanted);
+  for (let index = 0; index < dependencies.length; index++)
+    wanted = collectBlobs(dependencies[index], wanted);
+  if (wanted === undefined) return new ArgumentResolver(dependencies, undefined).arguments(args);
   return fetchAll(wanted, blobs).then((fetched) =>
     new ArgumentResolver(dependencies, fetched).arguments(args),
   );
 }
 
-async function fetchBody(id: string, blobs: BlobSource): Promise<unknown[]> {
+const NONE: readonly WireValue[] = [];
+
+/** Dependencies that are so many that they came as a blob. */
+export async function fetchDependencies(id: string, blobs: BlobSource): Promise<readonly WireValue[]> {
   const { meta } = await blobs(id);
-  return resolveArguments(unpackMessage<TaskBody>(meta), blobs);
+  return unpackMessage<readonly WireValue[]>(meta);
 }
 
 async function fetchAll(ids: Iterable<string>, blobs: BlobSource): Promise<Map<string, EncodedParts>> {
@@ -35,11 +38,14 @@ async function fetchAll(ids: Iterable<string>, blobs: BlobSource): Promise<Map<s
   return fetched;
 }
 
-function collectBlobs(value: WireArgument, wanted: Set<string>): void {
-  if (!Array.isArray(value)) return;
-  if (value[0] === Tag.blob) wanted.add(value[1] as string);
-  else if (value[0] === Tag.list)
-    for (const element of value[1] as readonly WireValue[]) collectBlobs(element, wanted);
+/** The set with the blobs of `value` added; made when there is a first one. */
+function collectBlobs(value: WireArgument, wanted: Set<string> | undefined): Set<string> | undefined {
+  if (!Array.isArray(value)) return wanted;
+  if (value[0] === Tag.blob) return (wanted ?? new Set()).add(value[1] as string);
+  if (value[0] !== Tag.list) return wanted;
+  let collected = wanted;
+  for (const element of value[1] as readonly WireValue[]) collected = collectBlobs(element, collected);
+  return collected;
 }
 
 /** A dependency that several arguments refer to is one object in all of them, as it would be in one process. */

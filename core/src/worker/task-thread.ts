@@ -7,16 +7,18 @@ import { flatten, unflatten } from "../wire/blob-format.ts";
 import { encodeError } from "../wire/errors.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
+  type LargeDependencies,
   ReportKind,
   type ReportKindNumber,
   type RunMessage,
   readTaskBatch,
-  type TaskBody,
+  type TaskBodies,
   unpackMessage,
+  type WireValue,
 } from "../wire/protocol.ts";
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
 import { ReportBuffer } from "./report-buffer.ts";
-import { resolveArguments } from "./resolve-arguments.ts";
+import { type BlobSource, fetchDependencies, resolveArguments } from "./resolve-arguments.ts";
 import { SlotRing } from "./slot-ring.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
@@ -28,7 +30,7 @@ interface Batch {
   readonly ids: Uint32Array;
   readonly attempts: Uint32Array;
   readonly functions: Uint32Array;
-  readonly bodies: readonly TaskBody[];
+  readonly bodies: TaskBodies;
   readonly firstSequence: number;
   next: number;
 }
@@ -122,7 +124,7 @@ class TaskThread {
 
   #addBatch(body: Uint8Array, firstSequence: number): void {
     const batch = readTaskBatch(body);
-    const bodies = unpackMessage<TaskBody[]>(body.subarray(batch.bodiesAt));
+    const bodies = unpackMessage<TaskBodies>(body.subarray(batch.bodiesAt));
     const { ids, attempts, functions } = batch;
     this.#batches.push({ ids, attempts, functions, bodies, firstSequence, next: 0 });
   }
@@ -175,7 +177,7 @@ class TaskThread {
     }
     let args: unknown[] | Promise<unknown[]>;
     try {
-      args = resolveArguments(batch.bodies[index]!, (blob) => this.#blobs.get(blob));
+      args = this.#arguments(batch.bodies, index);
     } catch (error) {
       this.#fail(attempt, error);
       return;
@@ -186,6 +188,23 @@ class TaskThread {
         args.then((ready) => contextStorage.run(attempt.scope, fn.call!, ...ready)),
       );
     else this.#call(attempt, args);
+  }
+
+  #arguments(bodies: TaskBodies, index: number): unknown[] | Promise<unknown[]> {
+    const [allArgs, allDependencies] = bodies;
+    const args = allArgs[index]!;
+    const dependencies = allDependencies?.[index];
+    const blobs: BlobSource = (id) => this.#blobs.get(id);
+    if (dependencies === undefined || Array.isArray(dependencies)) {
+      return resolveArguments(
+        { args, dependencies: dependencies as readonly WireValue[] | undefined },
+        blobs,
+      );
+    }
+    const { blob } = dependencies as LargeDependencies;
+    return fetchDependencies(blob[1], blobs).then((all) =>
+      resolveArguments({ args, dependencies: all }, blobs),
+    );
   }
 
   #call(attempt: Attempt, args: unknown[]): void {

@@ -39,6 +39,8 @@ export interface WorkerOptions {
 
 /** How often a draining worker looks whether its last task ended, in milliseconds. */
 const DRAIN_CHECK_MS = 5;
+/** Who started this process; another one adopts it when that one ends. */
+const PARENT = process.ppid;
 
 /**
  * The main thread of a worker process: it talks to the engine and never runs user code. Threads start before the
@@ -69,7 +71,7 @@ export class Worker {
         started: (ids) => this.#send(FrameType.started, { ids }),
         returned: (lane, ids) => this.#send(FrameType.returned, { lane, ids }),
         log: (event) => this.#log(event),
-        broken: (reason) => this.#end(WorkerExitCode.broken, reason),
+        broken: (reason) => this.#end(WorkerExitCode.broken, { reason }),
         fetchBlob: (id) => this.#blobs!.fetch(id),
         storeBlob: (id) => this.#blobs!.store(id),
       },
@@ -104,13 +106,15 @@ export class Worker {
   #watchDriver(pulse: { readonly host: string; readonly port: number }): DriverWatch {
     const { deathTimeoutMs, token } = this.#options.settings;
     const reason = `the driver gave no sign of life for ${deathTimeoutMs} ms`;
-    const lost = (): void => this.#end(WorkerExitCode.engineLost, reason);
+    const lost = (): void => void this.#lostEngine(reason);
     return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, token, lost });
   }
 
-  #leaveWhenIdle(): void {
-    if (!this.#lanes.isIdle) {
-      this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle());
+  #leaveWhenIdle(wasIdle = false): void {
+    const { isIdle } = this.#lanes;
+    // A task is over in the shared memory a moment before its result arrives here as a message: look twice.
+    if (!isIdle || !wasIdle) {
+      this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle(isIdle));
       return;
     }
     this.#send(FrameType.goodbye, { reason: "drained" });
@@ -183,13 +187,20 @@ export class Worker {
     this.#channel.send(type, packMessage(message));
   }
 
-  #end(code: number, reason?: string): void {
+  async #lostEngine(reason: string): Promise<void> {
+    if (this.#ended) return;
+    // A driver that was killed leaves its blobs behind: its workers are the last who can remove them.
+    const engineGone = this.#watch === undefined ? process.ppid !== PARENT : await this.#watch.isDriverGone();
+    this.#end(WorkerExitCode.engineLost, { reason, engineGone });
+  }
+
+  #end(code: number, { reason, engineGone = false }: { reason?: string; engineGone?: boolean } = {}): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#watch?.close();
     this.#heartbeat?.cancel();
     this.#channel.end();
-    this.#blobs?.close();
+    this.#blobs?.close({ engineGone });
     this.#options.ended(code, reason);
   }
 }

@@ -2,13 +2,19 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Processes of this machine whose environment has this setting, such as `MUSTER_RUN_ID=run-1`. Linux alone tells. */
-export function processesWith(setting: string): number[] {
+/**
+ * Processes of this machine whose environment fits: the one that they were started with. Linux alone tells.
+ * @param settings such as `MUSTER_RUN_ID=run-1`, or names alone
+ */
+export function processesWith(...settings: string[]): number[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     try {
       const environment = readFileSync(`/proc/${entry}/environ`, "utf8").split("\0");
-      return environment.includes(setting) && isAlive(entry) ? [Number(entry)] : [];
+      const fits = settings.every((setting) =>
+        environment.some((line) => line === setting || line.startsWith(`${setting}=`)),
+      );
+      return fits && isAlive(entry) ? [Number(entry)] : [];
     } catch {
       // It ended meanwhile, or is somebody else's.
       return [];

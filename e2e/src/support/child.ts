@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { processesWith } from "./left-behind.ts";
+
+const MUSTER = join(
+  dirname(createRequire(import.meta.url).resolve("@muster/core/package.json")),
+  "bin",
+  "muster.mjs",
+);
+
+export interface ChildEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program in a process group of its own, whose descendants can be told from all other processes. */
+export class Child implements AsyncDisposable {
+  readonly ended: Promise<ChildEnd>;
+  readonly #process: ChildProcess;
+  readonly #mark = `MUSTER_E2E_MARK=${randomUUID()}`;
+  readonly #listeners = new Set<() => void>();
+  stdout = "";
+  stderr = "";
+
+  constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+    const [name, mark] = this.#mark.split("=");
+    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "", ...options.env, [name!]: mark };
+    // biome-ignore lint/performance/noDelete: vitest's own options are not for the programs that it tests
+    delete (env as NodeJS.ProcessEnv)["NODE_OPTIONS"];
+    this.#process = spawn(process.execPath, args, { cwd: options.cwd, env, detached: true });
+    this.#process.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+      this.#told();
+    });
+    this.#process.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+      this.#told();
+    });
+    this.ended = new Promise((resolve, reject) => {
+      this.#process.once("error", reject);
+      this.#process.once("close", (exitCode, signal) => {
+        resolve({ exitCode, signal, stdout: this.stdout, stderr: this.stderr });
+        this.#told();
+      });
+    });
+  }
+
+  /** `muster …` */
+  static muster(args: readonly string[], options?: ConstructorParameters<typeof Child>[1]): Child {
+    return new Child([MUSTER, ...args], options);
+  }
+
+  /** A program of the folder `fixtures`. */
+  static fixture(name: string, args: readonly string[] = [], nodeOptions: readonly string[] = []): Child {
+    return new Child([...nodeOptions, fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)), ...args]);
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** Waits until it has printed this; fails when it ends without. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+      if (found !== null) return found;
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null) {
+        throw new Error(`The program ended without printing ${pattern}:\n${this.stdout}${this.stderr}`);
+      }
+      await new Promise<void>((resolve) => this.#listeners.add(resolve));
+    }
+  }
+
+  /** To the program alone. */
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** To its whole process group, as a terminal does. */
+  killGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
+  }
+
+  /** It and all that it started, down to workers of workers. */
+  processes(): number[] {
+    return processesWith(this.#mark);
+  }
+
+  workers(): number[] {
+    return processesWith(this.#mark, "MUSTER_WORKER_ID");
+  }
+
+  /** Whatever a test that failed left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of this.processes()) process.kill(pid, "SIGKILL");
+    await this.ended;
+  }
+
+  #told(): void {
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+}
