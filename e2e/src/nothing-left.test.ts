@@ -10,7 +10,10 @@ const work = task("work", (size: number) => new Uint8Array(size));
 const fail = task("fail", () => {
   throw new Error("it broke");
 });
-const endless = task("endless", (_value: Uint8Array) => new Promise<never>(() => setInterval(() => {}, 1000)));
+const endless = task(
+  "endless",
+  (_value: Uint8Array) => new Promise<never>(() => setInterval(() => {}, 1000)),
+);
 
 /** What a run that is over has left on this machine. */
 function leftOf(recorder: Recorder): { processes: number[]; directories: string[] } {

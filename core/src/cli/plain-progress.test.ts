@@ -32,7 +32,7 @@ test("tasks give one line a second, and none while nothing changes", async () =>
   await clock.advance(900);
   expect(lines).toEqual([]);
   await clock.advance(100);
-  expect(lines).toEqual(["hash 0/100  40 running · workers: none: tasks run in this process"]);
+  expect(lines).toEqual(["hash 0/100  40 running · workers: no cluster"]);
   await clock.advance(60_000);
   expect(lines).toHaveLength(1);
   expect(clock.pending).toBe(0);

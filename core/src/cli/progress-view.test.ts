@@ -81,8 +81,8 @@ test("more names than rows: those with work stay, the others are summed up", () 
   expect(lines[4]).toBe("… and 48 more task names, 48 complete");
 });
 
-test("a run without a cluster says where its tasks run", () => {
-  expect(renderProgress(progressOf({ a: ["Running"] }), wide).at(-1)).toContain("tasks run in this process");
+test("a run without a cluster says so", () => {
+  expect(renderProgress(progressOf({ a: ["Running"] }), wide).at(-1)).toContain("no cluster");
 });
 
 test("a cluster that has no workers yet says what it does", () => {

@@ -143,7 +143,7 @@ export function workersText(progress: Progress): string {
   ];
   const parts = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
   if (parts.length > 0) return parts.join("  ");
-  return cluster === undefined ? "none: tasks run in this process" : `cluster ${cluster.state}`;
+  return cluster === undefined ? "no cluster" : `cluster ${cluster.state}`;
 }
 
 function joinPieces(pieces: Piece[], columns: number): string {

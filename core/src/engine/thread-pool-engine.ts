@@ -9,6 +9,8 @@ export interface ThreadPoolOptions extends WireEngineOptions {
   readonly run: RunMessage;
   readonly threads: number;
   readonly tasksPerThread: number;
+  /** Milliseconds that a task which takes too long has to clean up. */
+  readonly cancelGraceMs: number;
 }
 
 /** The one worker of this engine: the threads of this process. */
@@ -25,11 +27,12 @@ export class ThreadPoolEngine extends WireEngine {
   }
 
   protected override async open(listener: EngineListener): Promise<void> {
-    const { run, threads, tasksPerThread } = this.#options;
+    const { run, threads, tasksPerThread, cancelGraceMs } = this.#options;
     const lanes = new Lanes({
       workerId: WORKER,
       threads,
       tasksPerThread,
+      cancelGraceMs,
       sink: {
         reports: (body) => this.dispatcher.reported(WORKER, body),
         started: (ids) => this.dispatcher.started(WORKER, ids),

@@ -72,9 +72,9 @@ export class LocalPoolExecutor implements Executor {
 
   #engine(run: RunFacts, { clock, ids }: Foundation): ThreadPoolEngine | ProcessPoolEngine {
     const { scheduler, numWorkers, tasksPerThread, cancelGraceMs } = this.options;
-    const common = { clock, run: runMessage(run, ids), tasksPerThread, possibleResources: {} };
+    const common = { clock, run: runMessage(run, ids), tasksPerThread, cancelGraceMs, possibleResources: {} };
     return scheduler === "threads"
       ? new ThreadPoolEngine({ ...common, threads: numWorkers })
-      : new ProcessPoolEngine({ ...common, processes: numWorkers, cancelGraceMs });
+      : new ProcessPoolEngine({ ...common, processes: numWorkers });
   }
 }

@@ -4,6 +4,7 @@ import { contextStorage } from "../context/context.ts";
 import type { StateName } from "../events/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
+import type { UnseenFailure } from "../scheduler/scheduler.ts";
 import type { TaskRun } from "../scheduler/task-run.ts";
 import { runInside } from "./current-run.ts";
 import type { Flow, RunOptions } from "./flow.ts";
@@ -142,7 +143,7 @@ async function runFunction<P, R>(
     await scheduler.idle();
     const unseen = scheduler.unseenFailures();
     if (unseen.length === 0) return new State("Success", { result });
-    return new State<R>(unseen.some((run) => run.state === "Crashed") ? "Crashed" : "Failed", {
+    return new State<R>(unseen.some(({ state }) => state === "Crashed") ? "Crashed" : "Failed", {
       message: describeFailures(unseen),
       error: unseen[0]!.error,
     });
@@ -157,11 +158,11 @@ async function runFunction<P, R>(
   }
 }
 
-function describeFailures(runs: readonly TaskRun[]): string {
-  const first = runs[0]!;
+function describeFailures(failures: readonly UnseenFailure[]): string {
+  const first = failures[0]!;
   const what =
-    runs.length === 1
-      ? `Task "${first.fn.name}"`
-      : `${runs.length} tasks, the first of them "${first.fn.name}",`;
+    failures.length === 1
+      ? `Task "${first.name}"`
+      : `${failures.length} tasks, the first of them "${first.name}",`;
   return `${what} did not succeed: ${first.error?.message ?? first.state}`;
 }

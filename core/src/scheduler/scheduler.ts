@@ -29,6 +29,14 @@ export type MapSource =
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "same"; readonly value: unknown };
 
+/** A failure that nobody looked at. */
+export interface UnseenFailure {
+  /** Of the task. */
+  readonly name: string;
+  readonly state: StateName;
+  readonly error: Error | undefined;
+}
+
 const UNKNOWN_DEATH: WorkerDeath = { reason: "its worker is gone", lastLines: [] };
 
 /**
@@ -46,6 +54,8 @@ export class Scheduler implements TaskRunOwner {
   readonly #retrying = new Map<TaskRun, Timer>();
   readonly #running = new Set<TaskRun>();
   readonly #failed: TaskRun[] = [];
+  /** Lists that will not be, since an element or what they were mapped over failed. */
+  readonly #failedGathers = new Set<GatherRun>();
   /** Runs whose dependencies failed, while they are being ended. */
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
   #ready: TaskRun[] = [];
@@ -198,8 +208,10 @@ export class Scheduler implements TaskRunOwner {
   }
 
   /** Failures that nobody looked at: neither awaited, nor handed on to a task. */
-  unseenFailures(): readonly TaskRun[] {
-    return this.#failed.filter((run) => !run.observed);
+  unseenFailures(): readonly UnseenFailure[] {
+    return [...this.#failed, ...this.#failedGathers]
+      .filter((node) => !node.observed)
+      .map((node) => ({ name: nameOf(node), state: node.state, error: node.error }));
   }
 
   get counts(): {
@@ -418,6 +430,7 @@ export class Scheduler implements TaskRunOwner {
     gather.state = state;
     gather.error = error;
     this.#gathering.delete(gather);
+    if (state !== "Success") this.#failedGathers.add(gather);
     this.#tellEnd(gather);
   }
 

@@ -36,6 +36,8 @@ export interface LaneOptions {
   readonly heapLimitMb: number | undefined;
   /** Milliseconds an attempt of this function may run. */
   readonly timeoutMs: (functionIndex: number) => number | undefined;
+  /** Milliseconds that an attempt which timed out has to clean up, before its thread is ended. */
+  readonly timeoutGraceMs: number;
 }
 
 interface LaneBatch {
@@ -70,8 +72,6 @@ interface ThreadEnd {
 
 /** How often a lane looks which of its tasks have started, in milliseconds. */
 const WATCH_MS = 20;
-/** How long a task that timed out may take to clean up, in milliseconds. */
-const TIMEOUT_GRACE_MS = 5000;
 /** So many threads in a row that end before they are ready: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
 const NEIGHBOUR_ENDED: ThreadEnd = {
@@ -259,7 +259,7 @@ export class Lane {
 
   /** Tells which attempts run, and ends those that run too long. Looks again while there is something here. */
   #look(): void {
-    const { clock, sink, timeoutMs } = this.#options;
+    const { clock, sink, timeoutMs, timeoutGraceMs } = this.#options;
     const now = clock.now();
     this.#dropFinished();
     const started: number[] = [];
@@ -274,7 +274,7 @@ export class Lane {
       }
       const limitMs = timeoutMs(place.fn);
       if (limitMs !== undefined && now - startedAt >= limitMs) {
-        this.#endAttempt(place, ReportKind.timeout, TIMEOUT_GRACE_MS);
+        this.#endAttempt(place, ReportKind.timeout, timeoutGraceMs);
       }
     }
     if (started.length > 0) sink.started(started);

@@ -21,6 +21,8 @@ export interface LanesOptions {
   readonly tasksPerThread: number;
   /** Bytes of heap that a thread may use. */
   readonly memoryLimit?: number | undefined;
+  /** Milliseconds that a task which takes too long has to clean up. */
+  readonly cancelGraceMs: number;
   readonly sink: LanesSink;
 }
 
@@ -59,6 +61,7 @@ export class Lanes {
           heapLimitMb:
             options.memoryLimit === undefined ? undefined : Math.floor(options.memoryLimit / 2 ** 20),
           timeoutMs: (fn) => this.#timeouts[fn],
+          timeoutGraceMs: options.cancelGraceMs,
         }),
     );
   }

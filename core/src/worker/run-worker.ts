@@ -3,6 +3,7 @@ import { connect as connectTls } from "node:tls";
 import { readWorkerEnv, type WorkerSettings } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
 import { preamble } from "../wire/protocol.ts";
+import { type DriverPulse, ProcessPulse, SocketPulse } from "./driver-pulse.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Worker } from "./worker.ts";
 
@@ -25,7 +26,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   const isPipe = url.protocol === "pipe:";
   const worker = new Worker({
     settings,
-    pulse: isPipe ? undefined : { host: url.hostname, port: Number(url.searchParams.get("pulse") ?? 0) },
+    pulse: pulseOf(url, settings),
     connect: (listener) =>
       new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : dial(url, settings), listener),
     ended: exit,
@@ -42,6 +43,16 @@ function parseAddress(address: string): URL {
     throw new Error(`"${address}" is no address of an engine: it looks like tcp://127.0.0.1:40123.`);
   }
   return url;
+}
+
+/** `pid` in the address: the driver is a process of this machine. `pulse`: it answers on that port. */
+function pulseOf(url: URL, settings: WorkerSettings): DriverPulse | undefined {
+  const pid = url.searchParams.get("pid");
+  const port = url.searchParams.get("pulse");
+  if (pid !== null) return new ProcessPulse(Number(pid));
+  return port === null
+    ? undefined
+    : new SocketPulse({ host: url.hostname, port: Number(port) }, settings.token);
 }
 
 /** Connects, and says who is there. */

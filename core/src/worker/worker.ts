@@ -15,6 +15,7 @@ import {
   unpackMessage,
   type WelcomeMessage,
 } from "../wire/protocol.ts";
+import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Lanes } from "./lanes.ts";
@@ -28,10 +29,10 @@ export interface WorkerOptions {
     closed(error?: Error): void;
   }) => Channel;
   /**
-   * Where the driver answers while its main thread is busy; port 0 when it does not. Undefined where the connection
-   * itself ends with the driver: then nothing else is looked at.
+   * How to tell whether a silent driver lives. Undefined where the connection itself ends with the driver: then
+   * nothing else is looked at.
    */
-  readonly pulse: { readonly host: string; readonly port: number } | undefined;
+  readonly pulse: DriverPulse | undefined;
   /** Called once, with the worker's exit code and the reason when it is not 0. */
   readonly ended: (code: number, reason?: string) => void;
   readonly clock?: Clock;
@@ -66,6 +67,7 @@ export class Worker {
       threads: settings.threads,
       tasksPerThread: settings.tasksPerThread,
       memoryLimit: settings.memoryLimit,
+      cancelGraceMs: settings.cancelGraceMs,
       sink: {
         reports: (body) => this.#channel.send(FrameType.reports, body),
         started: (ids) => this.#send(FrameType.started, { ids }),
@@ -103,11 +105,11 @@ export class Worker {
     this.#leaveWhenIdle();
   }
 
-  #watchDriver(pulse: { readonly host: string; readonly port: number }): DriverWatch {
-    const { deathTimeoutMs, token } = this.#options.settings;
+  #watchDriver(pulse: DriverPulse): DriverWatch {
+    const { deathTimeoutMs } = this.#options.settings;
     const reason = `the driver gave no sign of life for ${deathTimeoutMs} ms`;
     const lost = (): void => void this.#lostEngine(reason);
-    return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, token, lost });
+    return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, lost });
   }
 
   #leaveWhenIdle(wasIdle = false): void {

@@ -57,7 +57,11 @@ export class Child implements AsyncDisposable {
 
   /** A program of the folder `fixtures`. */
   static fixture(name: string, args: readonly string[] = [], nodeOptions: readonly string[] = []): Child {
-    return new Child([...nodeOptions, fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)), ...args]);
+    return new Child([
+      ...nodeOptions,
+      fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)),
+      ...args,
+    ]);
   }
 
   get pid(): number {

@@ -1,4 +1,4 @@
-import { type Executor, LocalExecutor, TemporaryClusterExecutor } from "@muster/core";
+import { type Executor, LocalExecutor, LocalPoolExecutor, TemporaryClusterExecutor } from "@muster/core";
 import type { LocalClusterOptions } from "@muster/local";
 
 type ClientKwargs = NonNullable<ConstructorParameters<typeof TemporaryClusterExecutor>[0]>["clientKwargs"];
@@ -14,5 +14,7 @@ export function localWorkers(
 /** Every executor there is: one test body proves them all. */
 export const EXECUTORS: readonly (readonly [name: string, make: () => Executor])[] = [
   ["LocalExecutor", () => new LocalExecutor()],
+  ["LocalPoolExecutor of threads", () => new LocalPoolExecutor({ numWorkers: 2 })],
+  ["LocalPoolExecutor of processes", () => new LocalPoolExecutor({ scheduler: "processes", numWorkers: 2 })],
   ["TemporaryClusterExecutor", () => localWorkers()],
 ];

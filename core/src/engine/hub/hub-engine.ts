@@ -7,7 +7,6 @@ import type { WorkerLink } from "../../cluster/worker-link.ts";
 import { preamble, TOKEN_BYTES } from "../../wire/protocol.ts";
 import type { EngineListener } from "../engine.ts";
 import { authenticate } from "./handshake.ts";
-import { Pulse } from "./pulse.ts";
 import { WorkerHub, type WorkerHubOptions } from "./worker-hub.ts";
 
 const HOST = "127.0.0.1";
@@ -22,7 +21,6 @@ export class HubEngine extends WorkerHub implements WorkerLink {
   readonly #preamble: Buffer;
   readonly #token: string;
   readonly #server: Server;
-  #pulse: Pulse | undefined;
   #endpoint: EngineEndpoint | undefined;
 
   constructor(options: WorkerHubOptions) {
@@ -39,13 +37,12 @@ export class HubEngine extends WorkerHub implements WorkerLink {
 
   protected override async open(listener: EngineListener): Promise<void> {
     await super.open(listener);
-    const listening = new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(0, HOST, resolve);
     });
-    [this.#pulse] = await Promise.all([Pulse.start(HOST, this.#preamble), listening]);
     const { port } = this.#server.address() as AddressInfo;
-    this.#endpoint = { address: `tcp://${HOST}:${port}?pulse=${this.#pulse.port}`, token: this.#token };
+    this.#endpoint = { address: `tcp://${HOST}:${port}?pid=${process.pid}`, token: this.#token };
   }
 
   protected override async end(): Promise<void> {
@@ -56,7 +53,6 @@ export class HubEngine extends WorkerHub implements WorkerLink {
     } catch {
       this.cutConnections();
     }
-    await this.#pulse?.close();
   }
 
   async #admit(socket: Socket): Promise<void> {
