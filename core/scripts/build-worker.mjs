@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const directory = fileURLToPath(new URL("..", import.meta.url));
-const file = join(directory, "dist", "worker.mjs");
+const file = join(directory, "dist", "worker.cjs");
 mkdirSync(join(directory, "dist"), { recursive: true });
 const { outputFiles } = await build({
   absWorkingDir: directory,
@@ -13,7 +13,8 @@ const { outputFiles } = await build({
   outfile: file,
   bundle: true,
   platform: "node",
-  format: "esm",
+  // Not ESM: that would load all that either half imports from Node before the first line runs.
+  format: "cjs",
   target: "node22",
   minifySyntax: true,
   minifyWhitespace: true,
@@ -22,9 +23,8 @@ const { outputFiles } = await build({
   legalComments: "none",
   // Its native part is optional, and a bundle cannot carry it.
   external: ["msgpackr-extract"],
-  banner: {
-    js: 'import { createRequire as musterRequire } from "node:module"; const require = musterRequire(import.meta.url);',
-  },
+  define: { "import.meta.url": "musterFileUrl" },
+  banner: { js: 'const musterFileUrl = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
 });
 const built = Buffer.from(outputFiles[0].contents);

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { brand, InvalidOptionError, MusterError, toError } from "../base/errors.ts";
-import { withDeadline } from "../base/wait.ts";
+import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import type { LogEvent } from "../events/event.ts";
 import { type AdaptOptions, type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
 import { AdaptiveScaler } from "./adaptive-scaler.ts";
@@ -18,7 +18,7 @@ import type {
   WorkerStatus,
 } from "./cluster-session.ts";
 import { ClusterStartError, whyNoWorkers } from "./cluster-start-error.ts";
-import type { EngineEndpoint, WorkerId, WorkerSpec } from "./provider.ts";
+import type { EngineEndpoint, HubAddress, WorkerId, WorkerSpec } from "./provider.ts";
 import { Supervisor } from "./supervisor.ts";
 import { type WaitForWorkersOptions, Waiting } from "./waiting.ts";
 import { workerEnv } from "./worker-env.ts";
@@ -73,6 +73,19 @@ export class Cluster implements AsyncDisposable {
 
   static {
     brand(Cluster);
+  }
+
+  /**
+   * Where an engine that is embedded in the driver is to listen; undefined: on the loopback interface. For executors,
+   * before `start`.
+   * @throws ClusterStartError when the place where workers would run cannot be used
+   */
+  async locateHub(signal?: AbortSignal): Promise<HubAddress | undefined> {
+    const { provider } = this.#settings;
+    const locating = (async () => provider.locateHub?.())();
+    return await this.#orStartError(locating, `Asking the provider "${provider.name}"`, {
+      signal,
+    });
   }
 
   /**
@@ -240,16 +253,21 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
-  async #open(session: ClusterSession): Promise<EngineEndpoint | undefined> {
-    const { provider, policy } = this.#settings;
-    const { clock, run } = session;
-    const what = `Opening the provider "${provider.name}"`;
+  #open({ clock, run }: ClusterSession): Promise<EngineEndpoint | undefined> {
+    const { provider } = this.#settings;
+    // It may throw at once, as well as later.
+    const opening = (async () => provider.open?.(run))();
+    return this.#orStartError(opening, `Opening the provider "${provider.name}"`, {
+      clock,
+      signal: run.signal,
+    });
+  }
+
+  async #orStartError<T>(answer: Promise<T>, what: string, options: WaitOptions): Promise<T> {
     try {
-      const opening = Promise.resolve(provider.open?.(run));
-      return await withDeadline(opening, what, {
-        timeoutMs: policy.startTimeoutMs,
-        clock,
-        signal: run.signal,
+      return await withDeadline(answer, what, {
+        timeoutMs: this.#settings.policy.startTimeoutMs,
+        ...options,
       });
     } catch (error) {
       const message = `The cluster "${this.name}" cannot start: ${toError(error).message}`;

@@ -22,6 +22,7 @@ export { ClusterStartError } from "./cluster-start-error.ts";
 export { LineLog } from "./line-log.ts";
 export type {
   EngineEndpoint,
+  HubAddress,
   LaunchResult,
   RunInfo,
   WorkerId,
@@ -31,6 +32,6 @@ export type {
   WorkerSpec,
 } from "./provider.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
-export { readWorkerEnv, type WorkerSettings, workerEnv } from "./worker-env.ts";
+export { readWorkerEnv, splitSecrets, type WorkerSettings, workerEnv } from "./worker-env.ts";
 export type { Demand, WorkerDeath, WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
 export type { WorkerState } from "./worker-state.ts";

@@ -30,6 +30,14 @@ export interface EngineEndpoint {
   readonly certificate?: string;
 }
 
+/** Where the driver listens for workers that are not processes of its own machine. */
+export interface HubAddress {
+  /** The one address of the driver's machine to listen on: `"172.17.0.1"`. */
+  readonly listen: string;
+  /** What workers dial to get there: `"host.docker.internal"`. @default `listen` */
+  readonly dial?: string;
+}
+
 /** A worker to start. A provider starts `muster worker <address>` with exactly this. */
 export interface WorkerSpec {
   readonly id: WorkerId;
@@ -73,6 +81,12 @@ export interface WorkerObservation {
 export interface WorkerProvider {
   /** For messages: `"local"`, `"docker"`. */
   readonly name: string;
+  /**
+   * Where workers find the driver. Asked before anything is made; may be left out by a provider whose workers are
+   * processes of the driver's machine: then the driver listens on its loopback interface, else with TLS.
+   * Throws when the place where workers run cannot be used at all, saying why.
+   */
+  locateHub?(): Promise<HubAddress>;
   /** Makes what all workers share (network, secret, task definition, an engine of its own). */
   open?(run: RunInfo): Promise<EngineEndpoint | undefined>;
   /** Asks for workers, all at once; returns when the requests were made, not when the workers run. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readWorkerEnv, type WorkerSettings, workerEnv } from "./worker-env.ts";
+import { readWorkerEnv, splitSecrets, type WorkerSettings, withSecrets, workerEnv } from "./worker-env.ts";
 
 const env = {
   MUSTER_ADDRESS: "tcp://127.0.0.1:1",
@@ -48,5 +48,23 @@ test.each([
 ])("%s=%s is refused by name", (name, value, message) => {
   expect(() => readWorkerEnv({ ...env, [name]: value })).toThrow(
     `The environment variable ${name} ${message}`,
+  );
+});
+
+test("what is secret goes into a file, and comes back", () => {
+  const whole = { ...env, MUSTER_CERTIFICATE: "PEM", OWN: "1" };
+  const { env: open, file } = splitSecrets(whole, "/muster/secret.json");
+  expect(Object.keys(open)).not.toContain("MUSTER_TOKEN");
+  expect(Object.keys(open)).not.toContain("MUSTER_CERTIFICATE");
+  expect(withSecrets(open, (path) => (path === "/muster/secret.json" ? file : ""))).toMatchObject(whole);
+});
+
+test("a secret file that is not there is named", () => {
+  const missing = { ...env, MUSTER_SECRET_FILE: "/nowhere" };
+  const read = (): string => {
+    throw new Error("ENOENT");
+  };
+  expect(() => withSecrets(missing, read)).toThrow(
+    "The file /nowhere of the environment variable MUSTER_SECRET_FILE cannot be read: ENOENT.",
   );
 });

@@ -45,6 +45,43 @@ export function workerEnv(settings: WorkerSettings): Record<string, string> {
   };
 }
 
+/** What nobody but the worker should see: not in a command line, not in what describes a container. */
+const SECRETS = ["MUSTER_TOKEN", "MUSTER_CERTIFICATE"];
+/** Names a file with more variables, as a JSON object. */
+const SECRET_FILE = "MUSTER_SECRET_FILE";
+
+/**
+ * A worker's environment in two parts, for a provider whose environments are there for others to read: what remains
+ * in the environment, and the text of a file that the worker finds at `path` and that only its user can read.
+ */
+export function splitSecrets(env: Env, path: string): { env: Record<string, string>; file: string } {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const secret = entries.filter(([name]) => SECRETS.includes(name));
+  const open = entries.filter(([name]) => !SECRETS.includes(name));
+  return {
+    env: { ...Object.fromEntries(open), [SECRET_FILE]: path },
+    file: JSON.stringify(Object.fromEntries(secret)),
+  };
+}
+
+/**
+ * The inverse of `splitSecrets`; an environment without such a file is given back as it is.
+ * @throws InvalidOptionError when the file cannot be read
+ */
+export function withSecrets(env: Env, read: (path: string) => string): Env {
+  const path = env[SECRET_FILE];
+  if (path === undefined || path === "") return env;
+  try {
+    return { ...env, ...(JSON.parse(read(path)) as Record<string, string>) };
+  } catch (cause) {
+    throw new InvalidOptionError(
+      SECRET_FILE,
+      `The file ${path} of the environment variable ${SECRET_FILE} cannot be read: ${(cause as Error).message}.`,
+      { cause },
+    );
+  }
+}
+
 /**
  * The inverse of `workerEnv`. `MUSTER_ADDRESS`, `MUSTER_TOKEN`, `MUSTER_WORKER_ID` and `MUSTER_RUN_ID` must be
  * there; the others have the defaults of a worker that somebody starts by hand.

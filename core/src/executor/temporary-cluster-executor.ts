@@ -63,7 +63,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   /**
    * Makes the cluster and asks for its workers; tasks run as soon as the first one is ready.
    * @throws ClusterClassError when `clusterClass` names no cluster class
-   * @throws ClusterStartError when the provider cannot open
+   * @throws ClusterStartError when the provider cannot be used, or cannot open
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
     const {
@@ -78,6 +78,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     const make = await resolveClusterClass(clusterClass, { from });
     const cluster = await make(clusterKwargs);
     if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
+    const address = await cluster.locateHub(run.signal);
 
     const logLevel = debug ? "debug" : (run.logLevel ?? "info");
     let hub!: HubEngine;
@@ -92,6 +93,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
         hub = new HubEngine({
           clock: parts.clock,
           run: message,
+          address,
           possibleResources: cluster.possible.resources,
           sharesResources: cluster.possible.sharesResources,
           heartbeatMs: clientKwargs.heartbeatMs,

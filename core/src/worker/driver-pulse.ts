@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { preamble } from "../wire/protocol.ts";
+import { type DialTarget, dial } from "./dial.ts";
 
 /** `silent`: it is stopped, or cannot be reached; it may still come back. `gone`: it never will. */
 export type DriverState = "alive" | "silent" | "gone";
@@ -68,23 +67,20 @@ function stateFromPs(pid: number): Promise<string | undefined> {
 
 /** A driver elsewhere: a thread of it that does nothing else answers. */
 export class SocketPulse implements DriverPulse {
-  readonly #target: { readonly host: string; readonly port: number };
-  readonly #token: string;
+  readonly #target: DialTarget;
 
-  constructor(target: { readonly host: string; readonly port: number }, token: string) {
+  constructor(target: DialTarget) {
     this.#target = target;
-    this.#token = token;
   }
 
   feel(): Promise<DriverState> {
     return new Promise((resolve) => {
-      const socket = connect(this.#target);
+      const socket = dial(this.#target);
       const answer = (state: DriverState): void => {
         socket.destroy();
         resolve(state);
       };
       socket.setTimeout(ANSWER_MS, () => answer("silent"));
-      socket.on("connect", () => socket.write(preamble(this.#token)));
       socket.on("data", () => answer("alive"));
       socket.on("error", (error: NodeJS.ErrnoException) =>
         answer(error.code === "ECONNREFUSED" ? "gone" : "silent"),

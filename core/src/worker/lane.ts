@@ -61,6 +61,7 @@ interface Place {
 interface Ending {
   readonly place: Place;
   readonly kind: ReportKindNumber;
+  readonly threadEndsAt: number;
   readonly timer: Timer;
 }
 
@@ -218,16 +219,18 @@ export class Lane {
     return body;
   }
 
-  /** Tells the attempt to end, and ends its thread when it does not. */
+  /** Tells the attempt to end, and ends its thread when it does not; asked again, it may be given less time. */
   #endAttempt(place: Place, kind: ReportKindNumber, graceMs: number): void {
-    if (this.#endings.has(place.sequence)) return;
-    const timer = this.#options.clock.after(graceMs, () => void this.#thread.terminate());
-    this.#endings.set(place.sequence, { place, kind, timer });
-    this.post({
-      type: "abort",
-      sequence: place.sequence,
-      reason: kind === ReportKind.timeout ? "timeout" : "cancelled",
-    });
+    const { clock } = this.#options;
+    const asked = this.#endings.get(place.sequence);
+    const threadEndsAt = Math.min(clock.now() + graceMs, asked?.threadEndsAt ?? Number.POSITIVE_INFINITY);
+    if (asked?.threadEndsAt === threadEndsAt) return;
+    asked?.timer.cancel();
+    const timer = clock.after(threadEndsAt - clock.now(), () => void this.#thread.terminate());
+    this.#endings.set(place.sequence, { place, kind: asked?.kind ?? kind, threadEndsAt, timer });
+    if (asked !== undefined) return;
+    const reason = kind === ReportKind.timeout ? "timeout" : "cancelled";
+    this.post({ type: "abort", sequence: place.sequence, reason });
   }
 
   /** What is here and not over, oldest first. */

@@ -6,12 +6,10 @@ enableCompileCache();
 
 /**
  * The one file that is the worker: run as a program it is `muster worker <address>`; loaded by that program's
- * threads it runs tasks.
+ * threads it runs tasks. Each of the two loads its own half.
  */
 if (isMainThread) {
-  const { runWorker } = await import("./run-worker.ts");
-  runWorker(process.argv.slice(2), process.env);
+  void import("./run-worker.ts").then(({ runWorker }) => runWorker(process.argv.slice(2), process.env));
 } else {
-  const { runTaskThread } = await import("./task-thread.ts");
-  runTaskThread();
+  void import("./task-thread.ts").then(({ runTaskThread }) => runTaskThread());
 }

@@ -1,8 +1,8 @@
-import { connect as connectTcp, Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
-import { readWorkerEnv, type WorkerSettings } from "../cluster/worker-env.ts";
+import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { readWorkerEnv, type WorkerSettings, withSecrets } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
-import { preamble } from "../wire/protocol.ts";
+import { type DialTarget, dial } from "./dial.ts";
 import { type DriverPulse, ProcessPulse, SocketPulse } from "./driver-pulse.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Worker } from "./worker.ts";
@@ -15,8 +15,9 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   let settings: WorkerSettings;
   let url: URL;
   try {
-    settings = readWorkerEnv(args[0] === undefined ? env : { ...env, MUSTER_ADDRESS: args[0] });
-    url = parseAddress(settings.address);
+    const whole = withSecrets(env, (file) => readFileSync(file, "utf8"));
+    settings = readWorkerEnv(args[0] === undefined ? whole : { ...whole, MUSTER_ADDRESS: args[0] });
+    url = parseAddress(settings);
   } catch (error) {
     exit(WorkerExitCode.usage, (error as Error).message);
     return;
@@ -28,7 +29,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
     settings,
     pulse: pulseOf(url, settings),
     connect: (listener) =>
-      new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : dial(url, settings), listener),
+      new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : connect(url, settings), listener),
     ended: exit,
   });
   process.on("SIGTERM", () => worker.drain());
@@ -36,11 +37,14 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   process.on("SIGINT", () => {});
 }
 
-function parseAddress(address: string): URL {
+function parseAddress({ address, certificate }: WorkerSettings): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url?.protocol === "pipe:") return url;
   if (url === undefined || !["tcp:", "tls:"].includes(url.protocol) || url.port === "") {
     throw new Error(`"${address}" is no address of an engine: it looks like tcp://127.0.0.1:40123.`);
+  }
+  if (url.protocol === "tls:" && certificate === undefined) {
+    throw new Error(`MUSTER_CERTIFICATE is not set: without it nobody knows who answers at ${address}.`);
   }
   return url;
 }
@@ -50,29 +54,19 @@ function pulseOf(url: URL, settings: WorkerSettings): DriverPulse | undefined {
   const pid = url.searchParams.get("pid");
   const port = url.searchParams.get("pulse");
   if (pid !== null) return new ProcessPulse(Number(pid));
-  return port === null
-    ? undefined
-    : new SocketPulse({ host: url.hostname, port: Number(port) }, settings.token);
+  return port === null ? undefined : new SocketPulse(target(url, Number(port), settings));
 }
 
-/** Connects, and says who is there. */
-function dial(url: URL, settings: WorkerSettings): Socket {
-  const socket = openSocket(url, settings);
+function connect(url: URL, settings: WorkerSettings): Socket {
+  const socket = dial(target(url, Number(url.port), settings));
   socket.setNoDelay(true);
-  socket.write(preamble(settings.token));
   return socket;
 }
 
-function openSocket(url: URL, settings: WorkerSettings): Socket {
-  const target = { host: url.hostname, port: Number(url.port) };
-  if (url.protocol === "tcp:") return connectTcp(target);
-  // The certificate was made for this run: it is the authority, and its name is not the host's.
-  return connectTls({
-    ...target,
-    ca: settings.certificate,
-    minVersion: "TLSv1.3",
-    checkServerIdentity: () => undefined,
-  });
+function target(url: URL, port: number, { token, certificate }: WorkerSettings): DialTarget {
+  // In a URL, an address of IPv6 stands in brackets.
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { host, port, token, certificate: url.protocol === "tls:" ? certificate : undefined };
 }
 
 function exit(code: number, reason?: string): void {

@@ -17,10 +17,10 @@ export function workerFile(): string {
 function findWorkerFile(): string {
   const here = fileURLToPath(import.meta.url);
   // In the worker itself, this module is part of that file.
-  if (here.endsWith("worker.mjs")) return here;
+  if (here.endsWith("worker.cjs")) return here;
   for (let directory = dirname(here); directory !== dirname(directory); directory = dirname(directory)) {
     if (!existsSync(join(directory, "package.json"))) continue;
-    const file = join(directory, "dist", "worker.mjs");
+    const file = join(directory, "dist", "worker.cjs");
     if (existsSync(file)) return file;
     throw new MusterError("INTERNAL", `The worker's file ${file} is not there: run "npm run build".`);
   }

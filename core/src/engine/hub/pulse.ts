@@ -1,12 +1,13 @@
 import { Worker } from "node:worker_threads";
+import type { Identity } from "./certificate.ts";
 
 /** Plain JavaScript, since a thread that is made of text needs no file to be found. */
 const SOURCE = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { timingSafeEqual } = require("node:crypto");
-const { host, preamble } = workerData;
+const { host, preamble, identity } = workerData;
 const expected = Buffer.from(preamble);
-const server = require("node:net").createServer((socket) => {
+const listener = (socket) => {
   let received = Buffer.alloc(0);
   socket.setTimeout(5000, () => socket.destroy());
   socket.on("error", () => {});
@@ -16,13 +17,16 @@ const server = require("node:net").createServer((socket) => {
     if (timingSafeEqual(received.subarray(0, expected.length), expected)) socket.end("1");
     else socket.destroy();
   });
-});
+};
+const { key, certificate: cert } = identity;
+const server = require("node:tls").createServer({ key, cert, minVersion: "TLSv1.3", handshakeTimeout: 5000 }, listener);
+server.maxConnections = 256;
 server.listen(0, host, () => parentPort.postMessage(server.address().port));
 `;
 
 /**
  * A thread of the driver that answers workers who wonder whether the driver lives, also while the flow's own code
- * keeps the main thread busy. It stops with the process: a driver that is stopped or killed has no pulse.
+ * keeps the main thread busy, and who cannot ask this machine's operating system. It stops with the process: a driver that is stopped or killed has no pulse.
  */
 export class Pulse {
   readonly port: number;
@@ -33,9 +37,13 @@ export class Pulse {
     this.port = port;
   }
 
-  /** Resolves when it answers. */
-  static start(host: string, preamble: Buffer): Promise<Pulse> {
-    const thread = new Worker(SOURCE, { eval: true, workerData: { host, preamble } });
+  /** Resolves when it answers, on `host`, with TLS. */
+  static start(options: {
+    readonly host: string;
+    readonly preamble: Buffer;
+    readonly identity: Identity;
+  }): Promise<Pulse> {
+    const thread = new Worker(SOURCE, { eval: true, workerData: options });
     return new Promise((resolve, reject) => {
       thread.once("error", reject);
       thread.once("message", (port: number) => {
