@@ -60,6 +60,11 @@ export function tasksNamed(name: string): readonly TaskDefinition[] {
   return (registry().tasks.get(name) ?? []).map((entry) => entry.definition);
 }
 
+/** All tasks that this thread knows. */
+export function registeredTasks(): readonly TaskDefinition[] {
+  return [...registry().tasks.values()].flatMap((entries) => entries.map((entry) => entry.definition));
+}
+
 /** Runs `load`; the tasks that are defined meanwhile count as the bundle's. */
 export async function definingFor(unit: string, load: () => Promise<void>): Promise<void> {
   registry().importing = unit;

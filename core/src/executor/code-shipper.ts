@@ -2,13 +2,12 @@ import { bundle } from "../code/bundle.ts";
 import type { BundleUnit, CallSite, CodeUnit } from "../code/code-unit.ts";
 import { inlineFunction } from "../code/inline.ts";
 import { projectDirectory } from "../code/project-directory.ts";
+import { registeredTasks } from "../code/registry.ts";
 import type { RunFunction } from "../scheduler/run-function.ts";
 
 export interface CodeShipperOptions {
   /** What the driver itself was imported from, with `muster run`. */
   readonly unit?: BundleUnit | undefined;
-  /** Where the flow is defined: its module is bundled before the first task asks for it. */
-  readonly flowSite?: CallSite | undefined;
 }
 
 /**
@@ -16,11 +15,13 @@ export interface CodeShipperOptions {
  * module that defines the task, or, for a function that no module defines at its top level, its source.
  */
 export class CodeShipper {
-  readonly #bundles: Promise<BundleUnit>[] = [];
+  readonly #unit: BundleUnit | undefined;
+  /** By module. Those that are known at the start share a bundle, and so what they import. */
+  readonly #bundles = new Map<string, Promise<BundleUnit>>();
 
   constructor(options: CodeShipperOptions) {
-    if (options.unit !== undefined) this.#bundles.push(Promise.resolve(options.unit));
-    else if (options.flowSite !== undefined) this.#bundle(rootOf(options.flowSite));
+    this.#unit = options.unit;
+    if (options.unit === undefined) this.#bundleKnown();
   }
 
   /**
@@ -43,18 +44,24 @@ export class CodeShipper {
   }
 
   async #find(root: string): Promise<CodeUnit> {
-    for (const bundling of this.#bundles) {
-      // The flow's own module may not be to be had on a worker, while this task's is.
-      const unit = await bundling.catch(() => undefined);
-      if (unit?.inputs.has(root)) return unit;
-    }
-    return this.#bundle(root);
+    if (this.#unit?.inputs.has(root)) return this.#unit;
+    const bundling = this.#bundles.get(root);
+    // One module that cannot be bundled must not cost the others theirs.
+    const unit = await bundling?.catch(() => undefined);
+    return unit ?? this.#bundle([root]);
   }
 
-  #bundle(root: string): Promise<BundleUnit> {
-    const bundling = bundle({ roots: [root], resolveFrom: projectDirectory(root) });
+  /** Begins before the first task asks: the tasks that are defined by now are probably the flow's. */
+  #bundleKnown(): void {
+    const sites = registeredTasks().flatMap(({ site }) => (site === undefined || site.nested ? [] : [site]));
+    const roots = [...new Set(sites.map(rootOf))];
+    if (roots.length > 0) void this.#bundle(roots);
+  }
+
+  #bundle(roots: readonly string[]): Promise<BundleUnit> {
+    const bundling = bundle({ roots, resolveFrom: projectDirectory(roots[0]!) });
     bundling.catch(() => {});
-    this.#bundles.push(bundling);
+    for (const root of roots) this.#bundles.set(root, bundling);
     return bundling;
   }
 }
