@@ -34,6 +34,7 @@ const LAYERS = {
 const PLACES = {
   // Contracts: in them two layers agree that do not know each other.
   "cluster/provider.ts": "contracts",
+  "cluster/leases.ts": "contracts",
   "cluster/worker-link.ts": "contracts",
   "code/code-unit.ts": "contracts",
   "engine/engine.ts": "engine contract",

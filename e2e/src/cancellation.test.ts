@@ -1,4 +1,4 @@
-import { context, flow, task } from "@muster/core";
+import { context, type Flow, flow, task } from "@muster/core";
 import { describe, expect, test } from "vitest";
 import { EXECUTORS, localWorkers } from "./support/clusters.ts";
 import { Recorder } from "./support/events.ts";
@@ -18,7 +18,7 @@ const tick = task("tick", async (ms: number) => {
 });
 
 /** Runs the flow until its task of this name runs, then cancels it. */
-async function cancelWhile(name: string, self: ReturnType<typeof flow<undefined, unknown>>) {
+async function cancelWhile<R>(name: string, self: Flow<undefined, R>) {
   const recorder = new Recorder();
   const controller = new AbortController();
   const running = self.run({ signal: controller.signal, onEvent: recorder.onEvent });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { MusterError } from "../base/errors.ts";
+import { addClusterCommand } from "./cluster-command.ts";
 import { describeError, userFrames } from "./describe-error.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import { addRunCommand } from "./run-command.ts";
@@ -35,6 +36,7 @@ export async function main(args: readonly string[]): Promise<number | undefined>
   };
   addRunCommand(program, finish);
   addWorkerCommand(program, finish);
+  addClusterCommand(program, finish);
 
   try {
     await program.parseAsync(args, { from: "user" });

@@ -2,7 +2,7 @@ import type { BundleUnit } from "../code/code-unit.ts";
 import { loadFlowFile } from "../code/load-flow-file.ts";
 import type { LogLevel, MusterEvent } from "../events/event.ts";
 import { Progress } from "../events/progress.ts";
-import { type FailedTask, Flow, type State, type TaskStates } from "../flow/index.ts";
+import type { State } from "../flow/index.ts";
 import { onInterrupt } from "../flow/interrupts.ts";
 import { colorsFor } from "./colors.ts";
 import { EventsFile } from "./events-file.ts";
@@ -49,11 +49,16 @@ export async function runFlowFile(text: string, options: RunFlowFileOptions): Pr
 
   const progress = new Progress();
   const readers = [progress, ...(eventsFile ? [eventsFile] : [])];
-  const { state, failedTasks } = await runShown(flow, { options, unit, progress, readers, live });
+  const state = await runShown(flow, { options, unit, progress, readers, live });
 
   const { stderr } = process;
   const view = { now: Date.now(), colors: colorsFor(stderr), columns: stderr.columns ?? PLAIN_COLUMNS };
-  console.error(formatOutcome({ flowName: flow.name, state, failedTasks, progress }, view));
+  console.error(
+    formatOutcome(
+      { flowName: flow.name, state, failedTasks: state.taskStates?.failed ?? [], progress },
+      view,
+    ),
+  );
   writeToStdout?.(`${formatJsonReport(state, progress, view.now)}\n`);
   return exitCodeOf(state.name);
 }
@@ -69,18 +74,11 @@ interface Show {
   readonly live: boolean;
 }
 
-async function runShown(
-  flow: AnyFlow,
-  show: Show,
-): Promise<{ state: State; failedTasks: readonly FailedTask[] }> {
+async function runShown(flow: AnyFlow, show: Show): Promise<State> {
   const { options, readers, unit } = show;
-  let failedTasks: readonly FailedTask[] = [];
-  const observed = withHandler(flow, (taskStates) => {
-    failedTasks = taskStates.failed;
-  });
   using printer = createPrinter(show);
   using _hint = tellHowToForce();
-  const state = await observed.run({
+  return await flow.run({
     parameters: Object.fromEntries(options.parameter ?? []),
     context: { image: options.image },
     logLevel: options.logLevel,
@@ -90,7 +88,6 @@ async function runShown(
       printer.record(event);
     },
   });
-  return { state, failedTasks };
 }
 
 /** Says after a first Ctrl-C that it was heard, and what a second one does. */
@@ -99,16 +96,6 @@ function tellHowToForce(): Disposable {
     if (count === 1) console.error("Cancelling: running tasks may clean up. Ctrl-C again ends them at once.");
   });
   return { [Symbol.dispose]: stop };
-}
-
-/** The same flow, for which `look` sees the states of its tasks before its own handler does. */
-function withHandler(flow: AnyFlow, look: (taskStates: TaskStates) => void): AnyFlow {
-  const { name, executor, failFast } = flow;
-  const terminalStateHandler: AnyFlow["terminalStateHandler"] = (_flow, state, taskStates) => {
-    look(taskStates);
-    return flow.terminalStateHandler?.(flow, state, taskStates);
-  };
-  return new Flow(flow.fn, { name, executor, failFast, terminalStateHandler }, flow.site);
 }
 
 function createPrinter({ progress, options, live }: Show): ProgressPrinter {

@@ -23,8 +23,10 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes of heap that each task thread may have. @default what Node gives a thread */
   readonly memoryLimit?: number;
-  /** Milliseconds that a worker has from the request to its connection, and `open` to return. @default 60000 */
+  /** Milliseconds that a worker has from the request to its connection. @default 60000 */
   readonly startTimeoutMs?: number;
+  /** Milliseconds that the provider has to make what all workers share, such as their image. @default `startTimeoutMs` */
+  readonly openTimeoutMs?: number;
   /**
    * Milliseconds that a retired worker has to finish what it runs, before it is ended all the same.
    * @default Infinity: scaling down never ends a running task
@@ -53,6 +55,7 @@ export interface ClusterSettings {
   readonly sharesResources: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly memoryLimit: number | undefined;
+  readonly openTimeoutMs: number;
   readonly expectedBootMs: number;
   readonly defaultMaximum: number;
   readonly policy: ReconcilePolicy;
@@ -69,6 +72,7 @@ const NAMES: readonly (keyof ClusterOptions)[] = [
   "env",
   "memoryLimit",
   "startTimeoutMs",
+  "openTimeoutMs",
   "drainTimeoutMs",
   "maxBootFailures",
   "expectedBootMs",
@@ -89,6 +93,7 @@ export function resolveClusterOptions(options: ClusterOptions): ClusterSettings 
   const count = (option: Whole, fallback: number): number =>
     checkNumber(options[option], fallback, { option, min: option === "workers" ? 0 : 1, whole: true });
   const { memoryLimit } = options;
+  const startTimeoutMs = checkNumber(options.startTimeoutMs, 60_000, { option: "startTimeoutMs", min: 1 });
   return {
     provider,
     name: options.name ?? provider.name,
@@ -102,10 +107,11 @@ export function resolveClusterOptions(options: ClusterOptions): ClusterSettings 
       memoryLimit === undefined
         ? undefined
         : checkNumber(memoryLimit, 0, { option: "memoryLimit", min: MIN_MEMORY_LIMIT, whole: true }),
+    openTimeoutMs: checkNumber(options.openTimeoutMs, startTimeoutMs, { option: "openTimeoutMs", min: 1 }),
     expectedBootMs: checkNumber(options.expectedBootMs, 1_000, { option: "expectedBootMs", min: 0 }),
     defaultMaximum: count("defaultMaximum", 10),
     policy: {
-      startTimeoutMs: checkNumber(options.startTimeoutMs, 60_000, { option: "startTimeoutMs", min: 1 }),
+      startTimeoutMs,
       drainTimeoutMs: checkNumber(options.drainTimeoutMs, Number.POSITIVE_INFINITY, {
         option: "drainTimeoutMs",
         min: 0,

@@ -29,6 +29,12 @@ const CLOSE_GRACE_MS = 5_000;
 /** Milliseconds that a provider has to remove what it opened. */
 const PROVIDER_CLOSE_MS = 60_000;
 
+/**
+ * Lets glibc ask for large pages for large values: memory for 64 MiB is there in 14 ms instead of 32. Where there is
+ * no glibc, or the kernel does not give any, it means nothing.
+ */
+const LARGE_PAGES = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
+
 /** What there is while a cluster serves a run. */
 interface Running {
   readonly session: ClusterSession;
@@ -56,6 +62,8 @@ export class Cluster implements AsyncDisposable {
   readonly #waiting = new Waiting();
   readonly #listeners = new Set<Channel<ClusterHappening>>();
   readonly #failureListeners = new Set<(error: ClusterStartError) => void>();
+  /** Fires when it is closed. */
+  readonly #abandon = new AbortController();
   #running: Running | undefined;
   #workers: number;
   #adapting: AdaptPolicy | undefined;
@@ -81,9 +89,10 @@ export class Cluster implements AsyncDisposable {
    * @throws ClusterStartError when the place where workers would run cannot be used
    */
   async locateHub(signal?: AbortSignal): Promise<HubAddress | undefined> {
-    const { provider } = this.#settings;
+    const { provider, openTimeoutMs: timeoutMs } = this.#settings;
     const locating = (async () => provider.locateHub?.())();
     return await this.#orStartError(locating, `Asking the provider "${provider.name}"`, {
+      timeoutMs,
       signal,
     });
   }
@@ -104,9 +113,15 @@ export class Cluster implements AsyncDisposable {
     const startedAt = clock.now();
     session.events.emit({ type: "cluster", at: clock.wallTime(), cluster: this.name, state: "starting" });
     this.#opening = this.#open(session);
-    const endpoint = (await this.#opening) ?? session.run.engine ?? link.endpoint;
+    let opened: EngineEndpoint | undefined;
+    try {
+      opened = await this.#opening;
+    } catch (error) {
+      if (this.#closing === undefined) throw error;
+    }
     // It may have been closed while the provider opened.
     if (this.#closing !== undefined) return;
+    const endpoint = opened ?? session.run.engine ?? link.endpoint;
     const supervisor = new Supervisor({
       provider,
       link,
@@ -253,22 +268,23 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
-  #open({ clock, run }: ClusterSession): Promise<EngineEndpoint | undefined> {
-    const { provider } = this.#settings;
+  #open({ clock, run, events }: ClusterSession): Promise<EngineEndpoint | undefined> {
+    const { provider, openTimeoutMs: timeoutMs } = this.#settings;
+    const signal = AbortSignal.any([run.signal, this.#abandon.signal]);
+    const log = (message: string): void =>
+      events.emit({ type: "log", at: clock.wallTime(), level: "info", message });
     // It may throw at once, as well as later.
-    const opening = (async () => provider.open?.(run))();
+    const opening = (async () => provider.open?.({ ...run, signal, log }))();
     return this.#orStartError(opening, `Opening the provider "${provider.name}"`, {
+      timeoutMs,
       clock,
-      signal: run.signal,
+      signal,
     });
   }
 
   async #orStartError<T>(answer: Promise<T>, what: string, options: WaitOptions): Promise<T> {
     try {
-      return await withDeadline(answer, what, {
-        timeoutMs: this.#settings.policy.startTimeoutMs,
-        ...options,
-      });
+      return await withDeadline(answer, what, options);
     } catch (error) {
       const message = `The cluster "${this.name}" cannot start: ${toError(error).message}`;
       throw new ClusterStartError(message, { cluster: this.name }, { cause: error });
@@ -291,7 +307,7 @@ export class Cluster implements AsyncDisposable {
       cancelGraceMs: session.cancelGraceMs,
       logLevel: session.debug ? "debug" : "info",
     });
-    return { id, env: { ...env, ...settings }, threads, resources };
+    return { id, env: { ...LARGE_PAGES, ...env, ...settings }, threads, resources };
   }
 
   #want(workers: number, reason: string, demand?: Demand): void {
@@ -360,6 +376,7 @@ export class Cluster implements AsyncDisposable {
     const startedAt = clock?.now() ?? 0;
     if (clock !== undefined)
       this.#emit({ type: "cluster", at: clock.wallTime(), cluster: this.name, state: "closing" });
+    this.#abandon.abort();
     await this.#opening?.catch(() => undefined);
     const leftovers: Leftover[] = [];
     if (running !== undefined) leftovers.push(...(await running.supervisor.stop(graceMs)));

@@ -1,4 +1,5 @@
 export type { AdaptOptions } from "./adapt-options.ts";
+export { parseBytes } from "./bytes.ts";
 export { Channel } from "./channel.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
@@ -19,11 +20,14 @@ export type {
   WorkerStatus,
 } from "./cluster-session.ts";
 export { ClusterStartError } from "./cluster-start-error.ts";
+export { collectGarbage, type GarbageReport, type Lease, type LeaseKeeper } from "./leases.ts";
 export { LineLog } from "./line-log.ts";
+export { LineSplitter } from "./line-splitter.ts";
 export type {
   EngineEndpoint,
   HubAddress,
   LaunchResult,
+  OpenInfo,
   RunInfo,
   WorkerId,
   WorkerObservation,

@@ -16,8 +16,14 @@ export interface RunInfo {
   readonly engine: EngineEndpoint | undefined;
   /** The image of the flow run (`--image`, or `context.image`), if there is one. */
   readonly image: string | undefined;
-  /** Fires when the run ends early: `open` should give up. */
+  /** Fires when the run ends early, or the cluster is closed: `open` should give up. */
   readonly signal: AbortSignal;
+}
+
+/** What `open` gets: the run, and a way to say what takes so long. */
+export interface OpenInfo extends RunInfo {
+  /** Writes a line into the run's log: `"pulling node:24: 3 of 7 layers"`. */
+  readonly log: (message: string) => void;
 }
 
 /** Where workers find their engine. */
@@ -88,7 +94,7 @@ export interface WorkerProvider {
    */
   locateHub?(): Promise<HubAddress>;
   /** Makes what all workers share (network, secret, task definition, an engine of its own). */
-  open?(run: RunInfo): Promise<EngineEndpoint | undefined>;
+  open?(run: OpenInfo): Promise<EngineEndpoint | undefined>;
   /** Asks for workers, all at once; returns when the requests were made, not when the workers run. */
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]>;
   /** What becomes of the workers, from the beginning; ends when `signal` fires. Called once, after `open`. */

@@ -1,14 +1,11 @@
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
-import { MEMORY_DIRECTORY, PROOF_FILE } from "../wire/limits.ts";
+import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
-
-/** A directory in memory is used when it has at least this much room, in bytes: containers often have 64 MiB. */
-const ENOUGH_MEMORY_BYTES = 1024 ** 3;
 
 /** A blob that somebody may still need. When nobody can reach the handle any more, the blob is removed. */
 export class BlobHandle {
@@ -43,7 +40,7 @@ export class BlobStore {
   constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
     this.proof = proof;
     this.#onFreed = onFreed;
-    this.directory = mkdtempSync(join(blobParent(), `muster-run-${process.pid}-`));
+    this.directory = makeBlobDirectory(`muster-run-${process.pid}-`);
     // For a program that exits in the middle of a run.
     process.on("exit", this.#removeAll);
     writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });
@@ -91,14 +88,4 @@ export class BlobStore {
     // A file that is gone already is as good as removed; the directory goes at the end in any case.
     for (const id of ids) rm(this.path(id), { force: true }).catch(() => {});
   }
-}
-
-function blobParent(): string {
-  try {
-    const { bavail, bsize } = statfsSync(MEMORY_DIRECTORY);
-    if (bavail * bsize >= ENOUGH_MEMORY_BYTES) return MEMORY_DIRECTORY;
-  } catch {
-    // There is none on this system.
-  }
-  return tmpdir();
 }

@@ -188,18 +188,22 @@ export class Dispatcher {
     const lane = worker.lanes[laneIndex];
     if (lane !== undefined) lane.reportedAt = this.#options.clock.now();
     const reports: TaskReport[] = [];
-    for (let row = 0; row < ids.length; row++) {
-      const entry = this.#inFlight.get(ids[row]!);
-      if (entry === undefined || entry.attempt !== attempts[row] || entry.lane.worker !== worker) continue;
-      this.#settle(entry);
-      reports.push(
-        this.#report(entry, kinds[row]!, { outcome: outcomes[row], durationMs: durationsUs[row]! / 1000 }),
-      );
+    try {
+      for (let row = 0; row < ids.length; row++) {
+        const entry = this.#inFlight.get(ids[row]!);
+        if (entry === undefined || entry.attempt !== attempts[row] || entry.lane.worker !== worker) continue;
+        const end = { outcome: outcomes[row], durationMs: durationsUs[row]! / 1000 };
+        // Throws when the worker sends nonsense: then the attempt stays in flight, and is lost with its worker.
+        const report = this.#report(entry, kinds[row]!, end);
+        this.#settle(entry);
+        reports.push(report);
+      }
+    } finally {
+      // The worker goes on while the driver looks at what came.
+      if (lane !== undefined) this.#feed(lane);
+      this.#options.onLoad?.(workerId, worker.inFlight);
+      if (reports.length > 0) this.#options.listener.reported(reports);
     }
-    // The worker goes on while the driver looks at what came.
-    if (lane !== undefined) this.#feed(lane);
-    this.#options.onLoad?.(workerId, worker.inFlight);
-    if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
   close(): void {

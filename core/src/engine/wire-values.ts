@@ -1,3 +1,4 @@
+import { checkBlobId } from "../wire/blob-file.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
@@ -136,12 +137,12 @@ export class WireValues {
     else retained.push(handle);
   }
 
-  /** What is kept of a result that came in a message. */
+  /** What is kept of a result that came in a message. Throws when it is none. */
   received(value: WireValue): KeptValue {
     if (!Array.isArray(value)) return value as KeptValue;
     if (value[0] === Tag.list)
       return new KeptList((value[1] as readonly WireValue[]).map((element) => this.received(element)));
-    return this.#blobs.handle(value[1] as string, value[2] as number);
+    return this.#blobs.handle(checkBlobId(value[1]), value[2] as number);
   }
 
   gather(values: readonly unknown[]): KeptList {

@@ -79,6 +79,7 @@ export function compose(blueprint: Blueprint): Composition {
       events: from.resolve(EVENTS),
       cancelGraceMs: blueprint.cancelGraceMs,
       lookup: nodesOf,
+      onReady: () => from.resolve(CLUSTER).cluster?.demandChanged(),
       onFailure: (failed) => {
         if (from.resolve(RUN).failFast)
           scheduler.cancelAll(`task "${failed.fn.name}" failed, and the flow fails fast`);

@@ -7,9 +7,10 @@ import type { EventLog } from "../events/event-log.ts";
 import { FutureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
 import { type Inputs, type Resolved, Unmapped } from "../scheduler/inputs.ts";
 import { futuresIn, withValues } from "../scheduler/nested.ts";
-import type { RunFunction, TaskPolicy } from "../scheduler/run-function.ts";
+import type { RunFunction } from "../scheduler/run-function.ts";
 import type { MapSource, Scheduler } from "../scheduler/scheduler.ts";
 import type { TaskFacts } from "../scheduler/task-facts.ts";
+import { resolveTaskOptions, type TaskOptions } from "../scheduler/task-options.ts";
 import type { Node } from "../scheduler/task-run.ts";
 import type { CodeShipper } from "./code-shipper.ts";
 
@@ -23,22 +24,8 @@ export interface ExecutorParts {
   readonly cluster: Cluster | undefined;
 }
 
-export interface SubmitOptions extends Partial<TaskPolicy> {
-  /** For messages and reports. @default the function's name */
-  name?: string;
-}
-
 // biome-ignore lint/suspicious/noExplicitAny: the parameters of any function at all
 type AnyFunction = (...args: any[]) => unknown;
-
-const DEFAULT_POLICY: TaskPolicy = {
-  retries: 0,
-  retryDelay: 0,
-  timeoutMs: undefined,
-  resources: undefined,
-  priority: 0,
-  workerLostRetries: 3,
-};
 
 /** Workers have so long to leave by themselves at the end, in milliseconds. */
 const CLOSE_GRACE_MS = 2000;
@@ -75,13 +62,13 @@ export class RunningExecutor implements AsyncDisposable {
   submit<F extends AnyFunction>(
     fn: F,
     args: Inputs<Parameters<F>>,
-    options: SubmitOptions = {},
+    options: TaskOptions = {},
   ): TaskFuture<Awaited<ReturnType<F>>> {
     this.#refuseIfClosed();
-    const { name = fn.name || "anonymous", ...policy } = options;
+    const name = options.name ?? (fn.name || "anonymous");
     let known = this.#functions.get(fn);
     if (known === undefined) {
-      const facts = { taskName: name, fn, policy: { ...DEFAULT_POLICY, ...policy }, site: undefined };
+      const facts = { taskName: name, fn, policy: resolveTaskOptions(name, options), site: undefined };
       known = this.#addFunction(facts);
       this.#functions.set(fn, known);
     }
@@ -96,7 +83,7 @@ export class RunningExecutor implements AsyncDisposable {
   /** @internal */
   map(task: TaskFacts, args: readonly unknown[]): FutureArray<unknown> | MappedFuture<unknown> {
     const fn = this.#functionOf(task);
-    const { scheduler, cluster } = this.#parts;
+    const { scheduler } = this.#parts;
     const sources = args.map((arg, index) =>
       mapSource(arg, `argument ${index + 1} of ${task.taskName}.map()`),
     );
@@ -104,7 +91,6 @@ export class RunningExecutor implements AsyncDisposable {
       return new MappedFuture(scheduler, scheduler.mapLater(fn, sources));
     }
     const runs = scheduler.map(fn, sources);
-    cluster?.demandChanged();
     const futures = new FutureArray<unknown>();
     for (const run of runs) futures.push(new TaskFuture(scheduler, run));
     return futures;
@@ -144,10 +130,8 @@ export class RunningExecutor implements AsyncDisposable {
   }
 
   #submit(fn: RunFunction, args: readonly unknown[]): TaskFuture<never> {
-    const { scheduler, cluster } = this.#parts;
-    const run = scheduler.submit(fn, args);
-    cluster?.demandChanged();
-    return new TaskFuture(scheduler, run);
+    const { scheduler } = this.#parts;
+    return new TaskFuture(scheduler, scheduler.submit(fn, args));
   }
 
   #functionOf(task: TaskFacts): RunFunction {

@@ -106,24 +106,25 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   };
 
   try {
-    let state: State<R>;
+    let ended: State<R>;
     try {
-      state = await contextStorage.run(scope, execute);
+      ended = await contextStorage.run(scope, execute);
     } catch (thrown) {
-      state = new State<R>("Failed", { error: toError(thrown) });
+      ended = new State<R>("Failed", { error: toError(thrown) });
     }
-    if (cancellation.reason !== undefined) {
-      state = new State<R>("Cancelled", {
-        message: `The run was cancelled: ${cancellation.reason}.`,
-        error: state.error,
-      });
-    }
+    const { reason } = cancellation;
     const taskStates = counter.finish(failedRuns.map(failedTask));
-    state =
-      (await contextStorage.run(scope, async () => flow.terminalStateHandler?.(flow, state, taskStates))) ??
-      state;
-    tell(state.name, state.message);
-    return state;
+    const state = new State<R>(reason === undefined ? ended.name : "Cancelled", {
+      ...ended,
+      ...(reason !== undefined && { message: `The run was cancelled: ${reason}.`, result: undefined }),
+      taskStates,
+    });
+    const replaced = await contextStorage.run(scope, async () =>
+      flow.terminalStateHandler?.(flow, state, taskStates),
+    );
+    const final = replaced ?? state;
+    tell(final.name, final.message);
+    return final;
   } finally {
     cancellation.close();
   }

@@ -1,4 +1,5 @@
 import type { StateName } from "../events/event.ts";
+import type { TaskStates } from "./task-states.ts";
 
 export type { StateName };
 
@@ -15,6 +16,7 @@ export interface StateFacts<T> {
   readonly message?: string | undefined;
   readonly result?: T | undefined;
   readonly error?: Error | undefined;
+  readonly taskStates?: TaskStates | undefined;
 }
 
 /** The state of a flow run or of a task run. Never changes: a run goes from one state to another. */
@@ -26,12 +28,15 @@ export class State<T = unknown> {
   readonly result: T | undefined;
   /** Why it did not succeed. */
   readonly error: Error | undefined;
+  /** Of a flow run that has ended: how its tasks ended. */
+  readonly taskStates: TaskStates | undefined;
 
   constructor(name: StateName, facts: StateFacts<T> = {}) {
     this.name = name;
     this.message = facts.message ?? facts.error?.message ?? "";
     this.result = facts.result;
     this.error = facts.error;
+    this.taskStates = facts.taskStates;
   }
 
   isFinished(): boolean {

@@ -5,9 +5,8 @@ import { registerTask } from "../code/registry.ts";
 import type { FutureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
 import type { Inputs, KnownMapInputs, MapInputs } from "../scheduler/inputs.ts";
 import type { TaskPolicy } from "../scheduler/run-function.ts";
-import type { TaskFacts } from "../scheduler/task-facts.ts";
+import { resolveTaskOptions, type TaskOptions } from "../scheduler/task-options.ts";
 import { currentRun } from "./current-run.ts";
-import { resolveTaskOptions, type TaskOptions } from "./task-options.ts";
 
 /** A function that runs where the executor of the flow says. */
 export interface Task<A extends unknown[], R> {
@@ -73,8 +72,4 @@ export function task<F extends AnyFunction>(first: F | string | TaskOptions, sec
     }
     return run.map(facts, args);
   }
-}
-
-export function isTask(value: unknown): value is TaskFacts {
-  return typeof value === "function" && "taskName" in value && "policy" in value;
 }

@@ -13,6 +13,16 @@ export interface TaskPolicy {
   readonly workerLostRetries: number;
 }
 
+/** How a task is treated when nothing is said. */
+export const DEFAULT_POLICY: TaskPolicy = {
+  retries: 0,
+  retryDelay: 0,
+  timeoutMs: undefined,
+  resources: undefined,
+  priority: 0,
+  workerLostRetries: 3,
+};
+
 /** How much the last duration counts in the average, as in dask.distributed. */
 const SMOOTHING = 0.5;
 

@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   readonly lookup: (value: object) => Node | readonly Node[] | undefined;
   /** Called when a task failed for good. */
   readonly onFailure?: (run: TaskRun) => void;
+  /** Called when tasks have become ready. */
+  readonly onReady?: () => void;
 }
 
 /** An element-wise source of a mapped task: a value for each element, or the same for all. */
@@ -300,6 +302,7 @@ export class Scheduler implements TaskRunOwner {
       run.fn.submitted++;
     }
     this.#engine.submit(ready);
+    this.#options.onReady?.();
   }
 
   #onStarted(starts: readonly TaskStart[]): void {

@@ -15,88 +15,125 @@ export interface BlobPiece {
 
 /** Small enough that heartbeats and results pass between two pieces. */
 const PIECE_BYTES = 1024 * 1024;
+/** When more than this came and is not yet in its file, in bytes, the channel has to wait. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
-/** Sends a blob's file piece by piece, never more than the stream takes. */
-export async function sendBlob(
-  channel: Channel,
-  type: number,
-  blob: { id: string; path: string },
-): Promise<void> {
-  const { id, path } = blob;
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, "r");
-    const total = (await file.stat()).size;
-    for (let offset = 0; offset < total; offset += PIECE_BYTES) {
-      const data = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, total - offset));
-      await file.read(data, 0, data.length, offset);
-      channel.send(type, packMessage({ id, offset, total, data } satisfies BlobPiece));
-      await channel.drained();
+/** Sends the files of blobs over a channel, one after another, piece by piece, never more than the stream takes. */
+export class BlobSender {
+  readonly #channel: Channel;
+  readonly #type: number;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(channel: Channel, type: number) {
+    this.#channel = channel;
+    this.#type = type;
+  }
+
+  /** What goes wrong is told to the other end. */
+  send(blob: { readonly id: string; readonly path: string }): void {
+    this.#last = this.#last.then(() => this.#sendNow(blob));
+  }
+
+  async #sendNow({ id, path }: { readonly id: string; readonly path: string }): Promise<void> {
+    if (this.#channel.isClosed) return;
+    let file: FileHandle | undefined;
+    try {
+      file = await open(path, "r");
+      const total = (await file.stat()).size;
+      for (let offset = 0; offset < total && !this.#channel.isClosed; ) {
+        const data = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, total - offset));
+        const { bytesRead } = await file.read(data, 0, data.length, offset);
+        if (bytesRead === 0) throw new MusterError("INTERNAL", `${path} became shorter while it was sent.`);
+        await this.#put({ id, offset, total, data: data.subarray(0, bytesRead) });
+        offset += bytesRead;
+      }
+    } catch (error) {
+      await this.#put({ id, offset: 0, total: 0, data: new Uint8Array(), error: String(error) });
+    } finally {
+      await file?.close().catch(() => {});
     }
-  } catch (error) {
-    channel.send(
-      type,
-      packMessage({
-        id,
-        offset: 0,
-        total: 0,
-        data: new Uint8Array(),
-        error: String(error),
-      } satisfies BlobPiece),
-    );
-  } finally {
-    await file?.close();
+  }
+
+  async #put(piece: BlobPiece): Promise<void> {
+    this.#channel.send(this.#type, packMessage(piece));
+    await this.#channel.drained();
   }
 }
 
-/** A blob that is being put together; `written` settles when all pieces so far are in the file. */
-interface Incoming {
-  readonly file: Promise<FileHandle>;
-  written: Promise<unknown>;
-}
-
-/** Puts the pieces of blobs together, each in a file that gets its name when it is whole. */
+/** Puts the pieces of blobs together, one blob after another, each in a file that gets its name when it is whole. */
 export class BlobReceiver {
+  readonly #channel: Channel;
   readonly #path: (id: string) => string;
-  readonly #incoming = new Map<string, Incoming>();
+  #current: { readonly id: string; readonly file: FileHandle; bytes: number } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #waitingBytes = 0;
 
-  constructor(path: (id: string) => string) {
+  /** @param path where the blob of a name is to be */
+  constructor(channel: Channel, path: (id: string) => string) {
+    this.#channel = channel;
     this.#path = path;
   }
 
-  /** Resolves to `true` with the last piece, when the blob is there. Pieces of one blob come in order. */
+  /**
+   * Resolves to `true` with the last piece, when the blob is there.
+   * @throws MusterError `PROTOCOL` for a piece that is not the next one, `INTERNAL` when the sender could not send on
+   */
   async receive(piece: BlobPiece): Promise<boolean> {
-    const id = checkBlobId(piece.id);
-    if (piece.error !== undefined)
-      throw new MusterError("INTERNAL", `The blob ${id} could not be sent: ${piece.error}`);
-    let incoming = this.#incoming.get(id);
-    if (incoming === undefined) {
-      const file = open(this.#partial(id), "w", 0o600);
-      incoming = { file, written: file };
-      this.#incoming.set(id, incoming);
+    checkPiece(piece);
+    const { byteLength } = piece.data;
+    this.#waitingBytes += byteLength;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#channel.pause();
+    const taken = this.#last.then(() => this.#take(piece));
+    this.#last = taken.catch(() => {});
+    try {
+      return await taken;
+    } finally {
+      this.#waitingBytes -= byteLength;
+      if (this.#waitingBytes <= MAX_WAITING_BYTES) this.#channel.resume();
     }
-    const { file } = incoming;
-    incoming.written = incoming.written.then(async () =>
-      (await file).write(piece.data, 0, piece.data.byteLength, piece.offset),
-    );
-    await incoming.written;
-    if (piece.offset + piece.data.byteLength < piece.total) return false;
-    this.#incoming.delete(id);
-    await (await file).close();
-    await rename(this.#partial(id), this.#path(id));
-    return true;
   }
 
   /** Lets go of what will never be whole. */
   async close(): Promise<void> {
-    for (const [id, { file }] of this.#incoming) {
-      await (await file).close();
-      await rm(this.#partial(id), { force: true });
+    this.#last = this.#last.then(() => this.#drop());
+    await this.#last;
+  }
+
+  async #take({ id, offset, total, data, error }: BlobPiece): Promise<boolean> {
+    if (error !== undefined) {
+      await this.#drop();
+      throw new MusterError("INTERNAL", `The blob ${id} could not be sent: ${error}`);
     }
-    this.#incoming.clear();
+    if (this.#current === undefined) {
+      this.#current = { id, file: await open(this.#partial(id), "w", 0o600), bytes: 0 };
+    }
+    const current = this.#current;
+    if (current.id !== id || current.bytes !== offset)
+      throw new MusterError("PROTOCOL", `A piece of the blob ${id} came that is not the next one.`);
+    await current.file.write(data, 0, data.byteLength, offset);
+    current.bytes += data.byteLength;
+    if (current.bytes < total) return false;
+    this.#current = undefined;
+    await current.file.close();
+    await rename(this.#partial(id), this.#path(id));
+    return true;
+  }
+
+  async #drop(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    await current.file.close();
+    await rm(this.#partial(current.id), { force: true });
   }
 
   #partial(id: string): string {
     return `${this.#path(id)}.partial`;
   }
+}
+
+function checkPiece({ id, data, offset, total }: BlobPiece): void {
+  checkBlobId(id);
+  if (data instanceof Uint8Array && Number.isSafeInteger(offset) && Number.isSafeInteger(total)) return;
+  throw new MusterError("PROTOCOL", `A piece of the blob ${id} is none.`);
 }

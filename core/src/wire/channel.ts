@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { FrameReader, frameParts } from "./frames.ts";
+import { FRAME_HEADER_BYTES, FrameReader, frameParts, writeFrameHeader } from "./frames.ts";
 
 /** What a channel tells whoever holds it. */
 export interface ChannelListener {
@@ -8,6 +8,11 @@ export interface ChannelListener {
   closed(error: Error | undefined): void;
 }
 
+const NOTHING = new Uint8Array(0);
+/** Frames up to this size are copied into one buffer with their neighbours. */
+const SMALL_BYTES = 4096;
+const SLAB_BYTES = 32_768;
+
 /**
  * Frames over a stream, in both directions. What is sent within one turn of the event loop leaves in one system
  * call, so that sending many small frames costs no more than sending them together.
@@ -15,7 +20,10 @@ export interface ChannelListener {
 export class Channel {
   readonly #stream: Duplex;
   readonly #reader = new FrameReader();
-  #corked = false;
+  #parts: Uint8Array[] = [];
+  #slab = Buffer.alloc(0);
+  #slabBytes = 0;
+  #planned = false;
   #closed = false;
 
   constructor(stream: Duplex, listener: ChannelListener) {
@@ -51,33 +59,70 @@ export class Channel {
 
   send(type: number, ...body: Uint8Array[]): void {
     if (this.#closed) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#stream.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#stream.uncork();
-      });
+    let bytes = 0;
+    for (const part of body) bytes += part.byteLength;
+    if (bytes <= SMALL_BYTES) this.#addSmall(type, body, bytes);
+    else this.#parts.push(...this.#takeSlab(), ...frameParts(type, ...body));
+    if (this.#planned) return;
+    this.#planned = true;
+    process.nextTick(() => this.#flush());
+  }
+
+  /** Small frames are copied together: one buffer is written faster than many. */
+  #addSmall(type: number, body: readonly Uint8Array[], bytes: number): void {
+    if (this.#slab.length - this.#slabBytes < FRAME_HEADER_BYTES + bytes) {
+      this.#parts.push(...this.#takeSlab());
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     }
-    for (const part of frameParts(type, ...body)) this.#stream.write(part);
+    const slab = this.#slab;
+    writeFrameHeader(slab, type, { at: this.#slabBytes, bodyBytes: bytes });
+    let at = this.#slabBytes + FRAME_HEADER_BYTES;
+    for (const part of body) {
+      slab.set(part, at);
+      at += part.byteLength;
+    }
+    this.#slabBytes = at;
+  }
+
+  /** What came into the slab since it was last taken; the rest of it goes on being filled. */
+  #takeSlab(): Uint8Array[] {
+    if (this.#slabBytes === 0) return [];
+    const filled = this.#slab.subarray(0, this.#slabBytes);
+    this.#slab = this.#slab.subarray(this.#slabBytes);
+    this.#slabBytes = 0;
+    return [filled];
+  }
+
+  #flush(): void {
+    this.#planned = false;
+    if (this.#closed) return;
+    const parts = [...this.#parts, ...this.#takeSlab()];
+    this.#parts = [];
+    if (parts.length > 1) this.#stream.cork();
+    for (const part of parts) this.#stream.write(part);
+    if (parts.length > 1) this.#stream.uncork();
   }
 
   /** Resolves when what was sent has left, or the stream is closed. */
   drained(): Promise<void> {
+    this.#flush();
     if (this.#closed || this.#stream.writableLength === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#stream.off("drain", done);
-        this.#stream.off("close", done);
-        resolve();
-      };
-      this.#stream.on("drain", done);
-      this.#stream.on("close", done);
-    });
+    // Not the event "drain": a stream that never said that it was full never says that it is empty.
+    return new Promise((resolve) => this.#stream.write(NOTHING, () => resolve()));
+  }
+
+  /** Takes in no more frames until `resume`: those of the chunk that is being read still come. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
   }
 
   /** Sends what is left, then closes. */
   end(): void {
+    this.#flush();
     this.#stream.end();
   }
 

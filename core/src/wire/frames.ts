@@ -8,14 +8,19 @@ export const FRAME_HEADER_BYTES = 5;
 /** The largest frame that is taken from a peer. What is larger travels as a blob, in pieces. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
-/** Writes the header of a frame whose body has `bodyBytes` bytes to the first five bytes of `target`. */
-export function writeFrameHeader(target: Uint8Array, type: number, bodyBytes: number): void {
-  const length = bodyBytes + 1;
-  target[0] = length & 0xff;
-  target[1] = (length >>> 8) & 0xff;
-  target[2] = (length >>> 16) & 0xff;
-  target[3] = (length >>> 24) & 0xff;
-  target[4] = type;
+/** Writes the header of a frame whose body has `bodyBytes` bytes to five bytes of `target`, from `at` on. */
+export function writeFrameHeader(
+  target: Uint8Array,
+  type: number,
+  place: { at: number; bodyBytes: number },
+): void {
+  const { at } = place;
+  const length = place.bodyBytes + 1;
+  target[at] = length & 0xff;
+  target[at + 1] = (length >>> 8) & 0xff;
+  target[at + 2] = (length >>> 16) & 0xff;
+  target[at + 3] = (length >>> 24) & 0xff;
+  target[at + 4] = type;
 }
 
 /** The parts of one frame, ready to be written one after another. */
@@ -23,7 +28,7 @@ export function frameParts(type: number, ...body: Uint8Array[]): Uint8Array[] {
   const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
   let bytes = 0;
   for (const part of body) bytes += part.byteLength;
-  writeFrameHeader(header, type, bytes);
+  writeFrameHeader(header, type, { at: 0, bodyBytes: bytes });
   return [header, ...body];
 }
 

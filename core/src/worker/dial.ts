@@ -1,25 +1,23 @@
-import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect, type Socket } from "node:net";
 import { preamble } from "../wire/protocol.ts";
 
 export interface DialTarget {
-  readonly host: string;
-  readonly port: number;
+  readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly token: string;
   /** PEM of the one certificate to trust; undefined: without TLS. */
   readonly certificate: string | undefined;
 }
 
 /** Connects to the driver, and says who is there: what is written to the socket follows that. */
-export function dial({ host, port, token, certificate }: DialTarget): Socket {
+export function dial({ at, token, certificate }: DialTarget): Socket {
   if (certificate === undefined) {
-    const socket = connectTcp({ host, port });
+    const socket = connect(at);
     socket.write(preamble(token));
     return socket;
   }
-  const socket = connectTls({
-    host,
-    port,
+  // Not imported: a worker that needs no TLS starts some milliseconds sooner without.
+  const socket = process.getBuiltinModule("node:tls").connect({
+    ...at,
     ca: certificate,
     minVersion: "TLSv1.3",
     // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.

@@ -39,7 +39,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
 
 function parseAddress({ address, certificate }: WorkerSettings): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url?.protocol === "pipe:") return url;
+  if (url !== undefined && ["pipe:", "unix:"].includes(url.protocol)) return url;
   if (url === undefined || !["tcp:", "tls:"].includes(url.protocol) || url.port === "") {
     throw new Error(`"${address}" is no address of an engine: it looks like tcp://127.0.0.1:40123.`);
   }
@@ -58,15 +58,21 @@ function pulseOf(url: URL, settings: WorkerSettings): DriverPulse | undefined {
 }
 
 function connect(url: URL, settings: WorkerSettings): Socket {
-  const socket = dial(target(url, Number(url.port), settings));
+  const where = url.protocol === "unix:" ? here(url, settings) : target(url, Number(url.port), settings);
+  const socket = dial(where);
   socket.setNoDelay(true);
   return socket;
+}
+
+/** A socket that is a file of this machine. */
+function here(url: URL, { token }: WorkerSettings): DialTarget {
+  return { at: { path: decodeURIComponent(url.pathname) }, token, certificate: undefined };
 }
 
 function target(url: URL, port: number, { token, certificate }: WorkerSettings): DialTarget {
   // In a URL, an address of IPv6 stands in brackets.
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  return { host, port, token, certificate: url.protocol === "tls:" ? certificate : undefined };
+  return { at: { host, port }, token, certificate: url.protocol === "tls:" ? certificate : undefined };
 }
 
 function exit(code: number, reason?: string): void {

@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
-import { type BlobPiece, BlobReceiver, sendBlob } from "../wire/blob-transfer.ts";
+import { type BlobPiece, BlobReceiver, BlobSender } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
-import { MEMORY_DIRECTORY, PROOF_FILE } from "../wire/limits.ts";
+import { PROOF_FILE } from "../wire/limits.ts";
 import { FrameType, packMessage, type WelcomeMessage } from "../wire/protocol.ts";
 
 /**
@@ -17,19 +17,20 @@ export class WorkerBlobs {
   readonly #channel: Channel;
   readonly #isShared: boolean;
   readonly #receiver: BlobReceiver;
+  readonly #sender: BlobSender;
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
 
   private constructor(channel: Channel, directory: string, isShared: boolean) {
     this.#channel = channel;
     this.directory = directory;
     this.#isShared = isShared;
-    this.#receiver = new BlobReceiver((id) => join(directory, id));
+    this.#receiver = new BlobReceiver(channel, (id) => join(directory, id));
+    this.#sender = new BlobSender(channel, FrameType.blobPut);
   }
 
   static open(channel: Channel, offer: WelcomeMessage["blobs"]): WorkerBlobs {
     if (seesSameDirectory(offer)) return new WorkerBlobs(channel, offer.directory, true);
-    const parent = existsSync(MEMORY_DIRECTORY) ? MEMORY_DIRECTORY : tmpdir();
-    return new WorkerBlobs(channel, mkdtempSync(join(parent, "muster-worker-")), false);
+    return new WorkerBlobs(channel, makeBlobDirectory("muster-worker-"), false);
   }
 
   /** Brings a blob into the directory. */
@@ -41,10 +42,7 @@ export class WorkerBlobs {
   /** Gives a blob from the directory to the engine. */
   async store(id: string): Promise<void> {
     if (this.#isShared) return;
-    await this.#ask(
-      id,
-      () => void sendBlob(this.#channel, FrameType.blobPut, { id, path: join(this.directory, id) }),
-    );
+    await this.#ask(id, () => this.#sender.send({ id, path: join(this.directory, id) }));
   }
 
   async received(piece: BlobPiece): Promise<void> {

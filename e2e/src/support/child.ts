@@ -29,9 +29,9 @@ export class Child implements AsyncDisposable {
 
   constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
     const [name, mark] = this.#mark.split("=");
-    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "", ...options.env, [name!]: mark };
-    // biome-ignore lint/performance/noDelete: vitest's own options are not for the programs that it tests
-    delete (env as NodeJS.ProcessEnv)["NODE_OPTIONS"];
+    // Vitest's own settings are not for the programs that it tests.
+    const { NODE_OPTIONS: _options, FORCE_COLOR: _color, ...inherited } = process.env;
+    const env = { ...inherited, NO_COLOR: "1", ...options.env, [name!]: mark };
     this.#process = spawn(process.execPath, args, { cwd: options.cwd, env, detached: true });
     this.#process.stdout!.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
@@ -41,9 +41,13 @@ export class Child implements AsyncDisposable {
       this.stderr += text;
       this.#told();
     });
+    // A test that ran out of time does not get to its end.
+    const kill = (): void => this.killGroup("SIGKILL");
+    process.on("exit", kill);
     this.ended = new Promise((resolve, reject) => {
       this.#process.once("error", reject);
       this.#process.once("close", (exitCode, signal) => {
+        process.off("exit", kill);
         resolve({ exitCode, signal, stdout: this.stdout, stderr: this.stderr });
         this.#told();
       });

@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type ClusterOptions, InvalidOptionError, type WorkerSpec } from "@muster/core";
-import { parseBytes } from "./bytes.ts";
+import { type ClusterOptions, InvalidOptionError, parseBytes, type WorkerSpec } from "@muster/core";
 
 /** What starts a worker: a program and its arguments. */
 export type WorkerCommand = readonly [program: string, ...args: string[]];

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { LineLog, type WorkerId, type WorkerObservation } from "@muster/core";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineLog, LineSplitter, type WorkerId, type WorkerObservation } from "@muster/core";
 import type { WorkerCommand } from "./local-options.ts";
 
 /** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */

@@ -13,23 +13,25 @@ import { Pulse } from "./pulse.ts";
 import { WorkerHub, type WorkerHubOptions } from "./worker-hub.ts";
 
 export interface HubEngineOptions extends WorkerHubOptions {
-  /** Where it listens, with TLS. @default the loopback interface, without TLS */
+  /** Where it listens, with TLS. @default a socket in the run's directory, which no network reaches */
   readonly address?: HubAddress | undefined;
 }
 
-const LOOPBACK: HubAddress = { listen: "127.0.0.1" };
+/** In the run's own directory, which is this user's alone. */
+const SOCKET_FILE = "hub";
 /** Workers have so long to close their connections, in milliseconds. */
 const CLOSE_MS = 1000;
 /** Connections that have not shown the token yet; more are closed, so that strangers cost little. */
 const MAX_STRANGERS = 256;
 
 /**
- * The engine that is embedded in the driver: a server that workers dial out to. It listens on one address, and hears
- * nobody who does not show the token of the run first. Off the loopback interface it speaks TLS 1.3 alone, with a
- * certificate made for the run, which workers pin.
+ * The engine that is embedded in the driver: a server that workers dial out to. It hears nobody who does not show the
+ * token of the run first. Workers on this machine reach it at a socket that is a file, which is faster than the
+ * loopback interface by a third and opens no port; others at one address, where it speaks TLS 1.3 alone, with a
+ * certificate made for the run, which they pin.
  */
 export class HubEngine extends WorkerHub implements WorkerLink {
-  readonly #address: HubAddress;
+  readonly #address: HubAddress | undefined;
   readonly #identity: Identity | undefined;
   readonly #secureContext: SecureContext | undefined;
   readonly #preamble: Buffer;
@@ -41,7 +43,7 @@ export class HubEngine extends WorkerHub implements WorkerLink {
 
   constructor(options: HubEngineOptions) {
     super(options);
-    this.#address = options.address ?? LOOPBACK;
+    this.#address = options.address;
     if (options.address !== undefined) {
       this.#identity = createIdentity();
       const { key, certificate: cert } = this.#identity;
@@ -59,16 +61,28 @@ export class HubEngine extends WorkerHub implements WorkerLink {
 
   protected override async open(listener: EngineListener): Promise<void> {
     await super.open(listener);
-    const { listen, dial = listen } = this.#address;
-    await this.#listen(listen);
+    const address = this.#address === undefined ? await this.#openHere() : await this.#openTo(this.#address);
+    this.#endpoint = { address, token: this.#token, certificate: this.#identity?.certificate };
+  }
+
+  /** For workers on this machine, which can ask the operating system whether the driver lives. */
+  async #openHere(): Promise<string> {
+    const pulse = `pid=${process.pid}`;
+    if (process.platform === "win32") {
+      await this.#listen({ host: "127.0.0.1", port: 0 });
+      return `tcp://127.0.0.1:${(this.#server.address() as AddressInfo).port}?${pulse}`;
+    }
+    const path = this.blobs.path(SOCKET_FILE);
+    await this.#listen({ path });
+    return `unix://${path}?${pulse}`;
+  }
+
+  /** For workers elsewhere, for whom a thread of this process answers that the driver lives. */
+  async #openTo({ listen, dial = listen }: HubAddress): Promise<string> {
+    await this.#listen({ host: listen, port: 0 });
     const { port } = this.#server.address() as AddressInfo;
-    const protocol = this.#identity === undefined ? "tcp" : "tls";
-    const host = isIPv6(dial) ? `[${dial}]` : dial;
-    this.#endpoint = {
-      address: `${protocol}://${host}:${port}?${await this.#pulseParameter(listen)}`,
-      token: this.#token,
-      certificate: this.#identity?.certificate,
-    };
+    this.#pulse = await Pulse.start({ host: listen, preamble: this.#preamble, identity: this.#identity! });
+    return `tls://${isIPv6(dial) ? `[${dial}]` : dial}:${port}?pulse=${this.#pulse.port}`;
   }
 
   protected override async end(): Promise<void> {
@@ -83,24 +97,21 @@ export class HubEngine extends WorkerHub implements WorkerLink {
     await this.#pulse?.close();
   }
 
-  /** On this machine the operating system knows whether the driver lives; elsewhere a thread of it answers. */
-  async #pulseParameter(host: string): Promise<string> {
-    if (this.#identity === undefined) return `pid=${process.pid}`;
-    this.#pulse = await Pulse.start({ host, preamble: this.#preamble, identity: this.#identity });
-    return `pulse=${this.#pulse.port}`;
-  }
-
-  async #listen(host: string): Promise<void> {
+  async #listen(at: { host: string; port: number } | { path: string }): Promise<void> {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#server.once("error", reject);
-        this.#server.listen(0, host, resolve);
+        this.#server.listen(at, resolve);
       });
     } catch (cause) {
       const why = (cause as Error).message;
-      throw new MusterError("CLUSTER_START", `The driver cannot listen for its workers on ${host}: ${why}.`, {
-        cause,
-      });
+      throw new MusterError(
+        "CLUSTER_START",
+        `The driver cannot listen for its workers on ${"path" in at ? at.path : at.host}: ${why}.`,
+        {
+          cause,
+        },
+      );
     }
   }
 

@@ -25,8 +25,8 @@ server.listen(0, host, () => parentPort.postMessage(server.address().port));
 `;
 
 /**
- * A thread of the driver that answers workers who wonder whether the driver lives, also while the flow's own code
- * keeps the main thread busy, and who cannot ask this machine's operating system. It stops with the process: a driver that is stopped or killed has no pulse.
+ * A thread of the driver that answers workers elsewhere who wonder whether the driver lives, also while the flow's own
+ * code keeps the main thread busy. It stops with the process: a driver that is stopped or killed has no pulse.
  */
 export class Pulse {
   readonly port: number;

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
+import { MusterError } from "../../base/errors.ts";
 import type { LogEvent } from "../../events/event.ts";
 import { checkBlobId } from "../../wire/blob-file.ts";
-import { type BlobPiece, BlobReceiver, sendBlob } from "../../wire/blob-transfer.ts";
+import { type BlobPiece, BlobReceiver, BlobSender } from "../../wire/blob-transfer.ts";
 import { Channel } from "../../wire/channel.ts";
 import {
   FrameType,
@@ -17,9 +18,11 @@ import {
 import type { TaskFunction } from "../engine.ts";
 import { FunctionMessages } from "../function-messages.ts";
 import type { WorkerPort } from "../worker-port.ts";
+import { checkHello, checkLog, checkPairs } from "./check-messages.ts";
 
 /** What the hub hears from one worker. */
 export interface ConnectionSink {
+  /** @throws MusterError when there is no place for this worker; the connection is then closed */
   hello(connection: WorkerConnection, message: HelloMessage): void;
   reports(connection: WorkerConnection, body: Buffer): void;
   started(connection: WorkerConnection, ids: readonly number[]): void;
@@ -36,12 +39,16 @@ export interface ConnectionOptions {
   readonly blobPath: (id: string) => string;
 }
 
-/** The hub's end of the link to one worker. */
+/**
+ * The hub's end of the link to one worker. Whatever comes over it is checked: what makes no sense throws, which closes
+ * this connection and costs no other.
+ */
 export class WorkerConnection implements WorkerPort {
   readonly #channel: Channel;
   readonly #sink: ConnectionSink;
   readonly #blobPath: (id: string) => string;
   readonly #receiver: BlobReceiver;
+  readonly #sender: BlobSender;
   readonly #functions = new FunctionMessages();
   #hello: HelloMessage | undefined;
   #goodbye: string | undefined;
@@ -50,11 +57,12 @@ export class WorkerConnection implements WorkerPort {
   constructor(options: ConnectionOptions) {
     this.#sink = options.sink;
     this.#blobPath = options.blobPath;
-    this.#receiver = new BlobReceiver(options.blobPath);
     this.#channel = new Channel(options.stream, {
       frame: (type, body) => this.#receive(type, body),
       closed: (error) => this.#closed(error),
     });
+    this.#receiver = new BlobReceiver(this.#channel, options.blobPath);
+    this.#sender = new BlobSender(this.#channel, FrameType.blobData);
   }
 
   /** The worker's name; empty before it has said it. */
@@ -116,11 +124,11 @@ export class WorkerConnection implements WorkerPort {
   #receive(type: number, body: Buffer): void {
     this.#heard = true;
     if (this.#hello === undefined) {
-      if (type !== FrameType.hello) this.#channel.destroy();
-      else {
-        this.#hello = unpackMessage<HelloMessage>(body);
-        this.#sink.hello(this, this.#hello);
-      }
+      if (type !== FrameType.hello)
+        throw new MusterError("PROTOCOL", "A worker spoke before it said its name.");
+      const hello = checkHello(unpackMessage(body));
+      this.#hello = hello;
+      this.#sink.hello(this, hello);
       return;
     }
     switch (type) {
@@ -128,19 +136,19 @@ export class WorkerConnection implements WorkerPort {
         this.#sink.reports(this, body);
         return;
       case FrameType.started:
-        this.#sink.started(this, unpackMessage<StartedMessage>(body).ids);
+        this.#sink.started(this, checkPairs(unpackMessage<StartedMessage>(body).ids));
         return;
       case FrameType.returned:
-        this.#sink.returned(this, unpackMessage<ReturnedMessage>(body).ids);
+        this.#sink.returned(this, checkPairs(unpackMessage<ReturnedMessage>(body).ids));
         return;
       case FrameType.log:
-        this.#sink.log(unpackMessage<LogMessage>(body).events);
+        this.#sink.log(checkLog(unpackMessage<LogMessage>(body).events));
         return;
       case FrameType.draining:
         this.#sink.draining(this);
         return;
       case FrameType.goodbye:
-        this.#goodbye = unpackMessage<GoodbyeMessage>(body).reason;
+        this.#goodbye = String(unpackMessage<GoodbyeMessage>(body).reason);
         return;
       case FrameType.blobGet:
         this.#sendBlob(unpackMessage<{ id: string }>(body).id);
@@ -152,12 +160,17 @@ export class WorkerConnection implements WorkerPort {
   }
 
   #sendBlob(id: string): void {
-    const path = this.#blobPath(checkBlobId(id));
-    void sendBlob(this.#channel, FrameType.blobData, { id, path });
+    this.#sender.send({ id, path: this.#blobPath(checkBlobId(id)) });
   }
 
   async #receiveBlob(piece: BlobPiece): Promise<void> {
     try {
+      // What a worker makes carries its name, so that it cannot replace what others made.
+      if (!checkBlobId(piece.id).startsWith(`${this.workerId}-`))
+        throw new MusterError(
+          "PROTOCOL",
+          `The worker ${this.workerId} cannot make a blob called ${piece.id}.`,
+        );
       if (await this.#receiver.receive(piece)) this.#send(FrameType.blobStored, { id: piece.id });
     } catch {
       // A worker whose results cannot be kept is of no use; its tasks go elsewhere.

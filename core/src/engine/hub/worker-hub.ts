@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Timer } from "../../base/clock.ts";
+import { MusterError } from "../../base/errors.ts";
 import type { WorkerId } from "../../cluster/provider.ts";
 import type { WorkerDeath, WorkerLinkEvent } from "../../cluster/worker-link.ts";
 import type { HelloMessage, RunMessage } from "../../wire/protocol.ts";
@@ -104,6 +105,8 @@ export abstract class WorkerHub extends WireEngine {
 
   #joined(connection: WorkerConnection, message: HelloMessage): void {
     const { workerId: id, threads, tasksPerThread, resources, pid, host } = message;
+    if (this.#byWorker.has(id))
+      throw new MusterError("PROTOCOL", `A second worker says that it is ${id}: there is one already.`);
     this.#byWorker.set(id, connection);
     this.#missedBeats.set(connection, 0);
     connection.welcome({

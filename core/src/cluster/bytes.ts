@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "@muster/core";
+import { InvalidOptionError } from "../base/errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   b: 1,

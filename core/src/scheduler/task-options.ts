@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "../base/errors.ts";
-import type { RetryDelay } from "../scheduler/retry.ts";
-import type { TaskPolicy } from "../scheduler/run-function.ts";
+import type { RetryDelay } from "./retry.ts";
+import { DEFAULT_POLICY, type TaskPolicy } from "./run-function.ts";
 
 export interface TaskOptions {
   /** The task's identity: unique in a flow. @default the function's name */
@@ -21,18 +21,15 @@ export interface TaskOptions {
   workerLostRetries?: number;
 }
 
-export const DEFAULT_POLICY: TaskPolicy = {
-  retries: 0,
-  retryDelay: 0,
-  timeoutMs: undefined,
-  resources: undefined,
-  priority: 0,
-  workerLostRetries: 3,
-};
-
 /** @throws InvalidOptionError naming the task and the option */
 export function resolveTaskOptions(name: string, options: TaskOptions): TaskPolicy {
-  const { retries = 0, retryDelay = 0, timeout, priority = 0, workerLostRetries = 3 } = options;
+  const {
+    retries = DEFAULT_POLICY.retries,
+    retryDelay = DEFAULT_POLICY.retryDelay,
+    priority = DEFAULT_POLICY.priority,
+    workerLostRetries = DEFAULT_POLICY.workerLostRetries,
+    timeout,
+  } = options;
   const fail = (option: string, problem: string): never => {
     throw new InvalidOptionError(option, `Task "${name}": ${option} ${problem}.`);
   };

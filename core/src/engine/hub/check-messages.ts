@@ -1,0 +1,59 @@
+import { MusterError } from "../../base/errors.ts";
+import type { LogEvent } from "../../events/event.ts";
+import type { HelloMessage } from "../../wire/protocol.ts";
+
+/* What comes from a worker is decoded, but nobody has promised what it is. Whatever is used of it is looked at here. */
+
+/** Far more than any machine has. */
+const MAX_SLOTS = 100_000;
+const WORKER_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const LEVELS: readonly unknown[] = ["debug", "info", "warn", "error"];
+
+/** @throws MusterError `PROTOCOL` */
+export function checkHello(message: unknown): HelloMessage {
+  const hello = message as HelloMessage;
+  const { workerId, threads, tasksPerThread, resources, node, host, pid } = hello;
+  const fits =
+    typeof workerId === "string" &&
+    WORKER_ID.test(workerId) &&
+    [threads, tasksPerThread].every((count) => Number.isInteger(count) && count >= 1) &&
+    threads * tasksPerThread <= MAX_SLOTS &&
+    isRecord(resources) &&
+    Object.values(resources).every((amount) => typeof amount === "number" && amount >= 0) &&
+    typeof node === "string" &&
+    typeof host === "string" &&
+    Number.isInteger(pid);
+  if (fits) return hello;
+  throw new MusterError("PROTOCOL", "A worker said what it is in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkPairs(ids: unknown): readonly number[] {
+  if (Array.isArray(ids) && ids.length % 2 === 0 && ids.every(Number.isInteger)) return ids as number[];
+  throw new MusterError("PROTOCOL", "A worker named attempts in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkLog(events: unknown): readonly LogEvent[] {
+  if (Array.isArray(events) && events.every(isLogEvent)) return events;
+  throw new MusterError("PROTOCOL", "A worker logged something that is no log line.");
+}
+
+function isLogEvent(event: unknown): event is LogEvent {
+  if (!isRecord(event)) return false;
+  const { type, at, level, message, worker, task, taskRun, data } = event;
+  return (
+    type === "log" &&
+    Number.isFinite(at) &&
+    LEVELS.includes(level) &&
+    typeof message === "string" &&
+    (worker === undefined || typeof worker === "string") &&
+    (task === undefined || typeof task === "string") &&
+    (taskRun === undefined || Number.isInteger(taskRun)) &&
+    (data === undefined || isRecord(data))
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,157 @@
+import { availableParallelism } from "node:os";
+import { type ClusterOptions, InvalidOptionError, parseBytes } from "@muster/core";
+import type { DockerConnection } from "./connect.ts";
+import { PULL_POLICIES, type PullPolicy, type RegistryAuth } from "./image.ts";
+
+export interface DockerClusterOptions {
+  /** For messages and events. @default "docker" */
+  readonly name?: string;
+  /** What the containers are made of: any image with Node 22 or newer. @default the run's image (`--image`), else "node:24-bookworm-slim" */
+  readonly image?: string;
+  /** Whether to get the image from its registry: when it is missing, each time, or never. @default "missing" */
+  readonly pull?: PullPolicy;
+  /** Who may pull it. */
+  readonly registryAuth?: RegistryAuth;
+  /** Containers to begin with. @default one a core of this machine */
+  readonly workers?: number;
+  /** Task threads in each. @default 1 */
+  readonly threadsPerWorker?: number;
+  /** Tasks that one thread runs at once; more than 1 is for tasks that mostly wait. @default 1 */
+  readonly tasksPerThread?: number;
+  /** Processor time that each container may use, in cores: `1.5`. @default no limit */
+  readonly cpus?: number;
+  /** Memory that each container may use: bytes, or a text such as `"512MiB"`. @default no limit */
+  readonly memory?: number | string;
+  /** Heap that each task thread may have: bytes, or a text. @default what Node gives a thread */
+  readonly memoryLimit?: number | string;
+  /** Abstract resources that each worker has: `{ GPU: 1 }`. @default {} */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Environment variables of the containers; `docker inspect` shows them. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** As `docker run --volume` takes them: `"/data:/data:ro"`, with paths of the engine's machine. @default [] */
+  readonly volumes?: readonly string[];
+  /** The network of the containers, which must exist. @default the engine's own bridge; of a driver in a container, its network */
+  readonly network?: string;
+  /** Labels of the containers, beside Muster's own. @default {} */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** As whom the workers run: a name or a number of the image. @default the image's user */
+  readonly user?: string;
+  /** Where the engine is. @default as for the `docker` command: DOCKER_HOST, the current context, or this machine */
+  readonly docker?: DockerConnection;
+  /** The address of this machine to listen on for workers, when containers reach it by none that can be found out. */
+  readonly driverHost?: string;
+  /** Milliseconds that a worker has to connect. @default 60000 */
+  readonly startTimeoutMs?: number;
+  /** Milliseconds that getting the image may take. @default 1800000: half an hour */
+  readonly pullTimeoutMs?: number;
+  /** Milliseconds that a retired worker has for what it runs. @default Infinity */
+  readonly drainTimeoutMs?: number;
+  /** Failures to start in a row after which the cluster gives up. @default 3 */
+  readonly maxBootFailures?: number;
+  /** Milliseconds after which `muster cluster gc` takes what a dead driver left. @default 600000: ten minutes */
+  readonly leaseTimeoutMs?: number;
+}
+
+/** What the provider itself needs, checked. */
+export interface DockerSettings {
+  readonly image: string | undefined;
+  readonly pull: PullPolicy;
+  readonly registryAuth: RegistryAuth | undefined;
+  readonly nanoCpus: number | undefined;
+  /** Bytes. */
+  readonly memory: number | undefined;
+  readonly volumes: readonly string[];
+  readonly network: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly user: string | undefined;
+  readonly docker: DockerConnection | undefined;
+  readonly driverHost: string | undefined;
+  readonly leaseTimeoutMs: number;
+}
+
+const NAMES: readonly (keyof DockerClusterOptions)[] = [
+  ...(["name", "image", "pull", "registryAuth", "workers", "threadsPerWorker", "tasksPerThread"] as const),
+  ...(["cpus", "memory", "memoryLimit", "resources", "env", "volumes", "network", "labels", "user"] as const),
+  ...(["docker", "driverHost", "startTimeoutMs", "pullTimeoutMs", "drainTimeoutMs"] as const),
+  ...(["maxBootFailures", "leaseTimeoutMs"] as const),
+];
+
+/** Milliseconds that a container takes to connect, until the first one was measured. */
+const EXPECTED_BOOT_MS = 1000;
+const PULL_TIMEOUT_MS = 30 * 60_000;
+const LEASE_TIMEOUT_MS = 10 * 60_000;
+/** The engine refuses less. */
+const MIN_MEMORY = 6 * 2 ** 20;
+
+/**
+ * What the user wrote, as the provider's settings and as options of any cluster; `Cluster` checks those.
+ * @throws InvalidOptionError
+ */
+export function resolveDockerOptions(options: DockerClusterOptions): {
+  readonly settings: DockerSettings;
+  readonly cluster: Omit<ClusterOptions, "provider">;
+} {
+  for (const name of Object.keys(options)) {
+    if ((NAMES as readonly string[]).includes(name)) continue;
+    const known = [...NAMES].sort().join(", ");
+    throw new InvalidOptionError(name, `DockerCluster has no option "${name}". It has: ${known}.`);
+  }
+  const {
+    image,
+    pull = "missing",
+    registryAuth,
+    cpus,
+    memory,
+    volumes = [],
+    network,
+    labels = {},
+    user,
+  } = options;
+  const { docker, driverHost, leaseTimeoutMs = LEASE_TIMEOUT_MS, pullTimeoutMs, memoryLimit } = options;
+  refuseUnless(PULL_POLICIES.includes(pull), "pull", `one of ${PULL_POLICIES.join(", ")}`, pull);
+  refuseUnless(cpus === undefined || cpus > 0, "cpus", "a number of cores above 0", cpus);
+  const memoryBytes = memory === undefined ? undefined : parseBytes(memory, "memory");
+  refuseUnless(memoryBytes === undefined || memoryBytes >= MIN_MEMORY, "memory", "at least 6 MiB", memory);
+  refuseUnless(leaseTimeoutMs >= 1000, "leaseTimeoutMs", "at least 1000", leaseTimeoutMs);
+  refuseUnless(
+    Array.isArray(volumes) && volumes.every((one) => typeof one === "string"),
+    "volumes",
+    'a list such as ["/data:/data:ro"]',
+    volumes,
+  );
+  return {
+    settings: {
+      image,
+      pull,
+      registryAuth,
+      nanoCpus: cpus === undefined ? undefined : Math.round(cpus * 1e9),
+      memory: memoryBytes,
+      volumes,
+      network,
+      labels,
+      user,
+      docker,
+      driverHost,
+      leaseTimeoutMs,
+    },
+    cluster: {
+      name: options.name,
+      workers: options.workers ?? availableParallelism(),
+      threadsPerWorker: options.threadsPerWorker,
+      tasksPerThread: options.tasksPerThread,
+      resources: options.resources,
+      env: options.env,
+      memoryLimit: memoryLimit === undefined ? undefined : parseBytes(memoryLimit, "memoryLimit"),
+      startTimeoutMs: options.startTimeoutMs,
+      openTimeoutMs: pullTimeoutMs ?? PULL_TIMEOUT_MS,
+      drainTimeoutMs: options.drainTimeoutMs,
+      maxBootFailures: options.maxBootFailures,
+      expectedBootMs: EXPECTED_BOOT_MS,
+    },
+  };
+}
+
+function refuseUnless(fits: boolean, option: string, wanted: string, value: unknown): void {
+  if (fits) return;
+  throw new InvalidOptionError(option, `${option} must be ${wanted}, but it is ${JSON.stringify(value)}.`);
+}

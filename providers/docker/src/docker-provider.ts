@@ -1,0 +1,265 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import {
+  Channel,
+  type HubAddress,
+  type LaunchResult,
+  type OpenInfo,
+  splitSecrets,
+  type WorkerId,
+  type WorkerObservation,
+  type WorkerProvider,
+  type WorkerSpec,
+  workerFile,
+} from "@muster/core";
+import type Docker from "dockerode";
+import { addressOf, connectEngine } from "./connect.ts";
+import { putWorkerFiles, userNumber } from "./container-files.ts";
+import type { DockerSettings } from "./docker-options.ts";
+import { engineError, explain, isPermanent } from "./engine-errors.ts";
+import { engineEvents } from "./engine-events.ts";
+import { type Placement, placeWorkers } from "./hub-address.ts";
+import { type ImageFacts, provideImage } from "./image.ts";
+import { LABEL, SECRET_FILE, workerPath } from "./labels.ts";
+import { WorkerContainer } from "./worker-container.ts";
+
+const DEFAULT_IMAGE = "node:24-bookworm-slim";
+/** Ended workers whose last lines are kept. */
+const MAX_REMEMBERED = 100;
+/** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
+const SHARED_MEMORY = 2 * 2 ** 30;
+
+/** What there is between `open` and `close`. */
+interface Opened {
+  readonly placement: Placement;
+  readonly image: ImageFacts;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the engine's clock shows more than ours, in milliseconds. */
+  readonly clockOffsetMs: number;
+  /** Of the image has none that is the same. */
+  readonly worker: Buffer | undefined;
+  readonly leaseTimer: NodeJS.Timeout;
+}
+
+/** Workers as containers of a Docker engine. */
+export class DockerProvider implements WorkerProvider {
+  readonly name = "docker";
+  readonly #settings: DockerSettings;
+  readonly #clusterId = randomBytes(8).toString("hex");
+  readonly #running = new Map<WorkerId, WorkerContainer>();
+  readonly #ended = new Map<WorkerId, WorkerContainer>();
+  readonly #observations = new Channel<WorkerObservation>();
+  #engine: Docker | undefined;
+  #placement: Promise<Placement> | undefined;
+  #opened: Opened | undefined;
+  #uid: Promise<number> | undefined;
+
+  constructor(settings: DockerSettings) {
+    this.#settings = settings;
+  }
+
+  async locateHub(): Promise<HubAddress> {
+    return (await this.#place()).hub;
+  }
+
+  async open(run: OpenInfo): Promise<undefined> {
+    const { pull, registryAuth, leaseTimeoutMs, labels } = this.#settings;
+    const name = this.#settings.image ?? run.image ?? DEFAULT_IMAGE;
+    const [placement, image, { SystemTime: engineTime }, worker] = await Promise.all([
+      this.#place(),
+      provideImage(this.#docker, {
+        image: name,
+        pull,
+        registryAuth,
+        address: this.#address,
+        signal: run.signal,
+        log: run.log,
+      }),
+      this.#ask((docker) => docker.info() as Promise<{ SystemTime: string }>),
+      readFile(workerFile()),
+    ]);
+    const clockOffsetMs = Date.parse(engineTime) - Date.now();
+    const hash = createHash("sha256").update(worker).digest("hex");
+    const leaseTimer = setInterval(() => this.#renewLeases(), leaseTimeoutMs / 4);
+    leaseTimer.unref();
+    this.#opened = {
+      placement,
+      image,
+      labels: {
+        ...labels,
+        [LABEL.run]: run.runId,
+        [LABEL.flow]: run.flowName,
+        [LABEL.cluster]: this.#clusterId,
+        [LABEL.leaseMs]: String(leaseTimeoutMs),
+      },
+      clockOffsetMs,
+      worker: image.labels[LABEL.workerHash] === hash ? undefined : worker,
+      leaseTimer,
+    };
+  }
+
+  launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]> {
+    return Promise.all(workers.map((worker) => this.#start(worker)));
+  }
+
+  async *observe(signal: AbortSignal): AsyncGenerator<WorkerObservation, void> {
+    const listening = this.#listen(signal).finally(() => this.#observations.close());
+    // Heard below, after the last observation.
+    listening.catch(() => undefined);
+    yield* this.#observations;
+    await listening;
+  }
+
+  async terminate(ids: readonly WorkerId[], { graceMs }: { readonly graceMs: number }): Promise<void> {
+    await Promise.all(ids.map((id) => this.#running.get(id)?.terminate(graceMs)));
+  }
+
+  logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
+    const worker = this.#running.get(id) ?? this.#ended.get(id);
+    if (worker !== undefined) return worker.log.follow(signal);
+    const nothing = new Channel<string>();
+    nothing.close();
+    return nothing;
+  }
+
+  /** Removes containers that were made and are nobody's, such as those whose start failed half-way. */
+  async close(): Promise<void> {
+    if (this.#opened === undefined) return;
+    clearInterval(this.#opened.leaseTimer);
+    const left = await this.#ask((docker) => docker.listContainers({ all: true, filters: this.#filters }));
+    await Promise.all(
+      left.map(({ Id: id }) =>
+        new WorkerContainer("", this.#docker.getContainer(id), { memory: undefined }).remove(),
+      ),
+    );
+  }
+
+  get #docker(): Docker {
+    this.#engine ??= connectEngine(this.#settings.docker);
+    return this.#engine;
+  }
+
+  /** For messages. */
+  get #address(): string {
+    return addressOf(this.#docker);
+  }
+
+  get #filters(): { label: string[] } {
+    return { label: [`${LABEL.cluster}=${this.#clusterId}`] };
+  }
+
+  /** The engine's answer, or one clear sentence. */
+  async #ask<T>(question: (docker: Docker) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.#docker);
+    } catch (error) {
+      throw engineError(error, this.#address);
+    }
+  }
+
+  #place(): Promise<Placement> {
+    const { network, driverHost } = this.#settings;
+    this.#placement ??= placeWorkers(this.#docker, { network, driverHost, address: this.#address });
+    return this.#placement;
+  }
+
+  async #start(spec: WorkerSpec): Promise<LaunchResult> {
+    const { id } = spec;
+    const { memory } = this.#settings;
+    const { env, file: secret } = splitSecrets(spec.env, SECRET_FILE);
+    let worker: WorkerContainer | undefined;
+    try {
+      const container = await this.#docker.createContainer(this.#containerOptions(id, env));
+      worker = new WorkerContainer(id, container, { memory });
+      this.#keep(worker);
+      const uid = await this.#userNumber(container);
+      const leasedAt = this.#engineTime();
+      await putWorkerFiles(container, { secret, uid, worker: this.#opened!.worker, leasedAt });
+      await worker.start();
+    } catch (error) {
+      this.#running.delete(id);
+      await worker?.remove().catch(() => undefined);
+      return { id, ok: false, reason: this.#whyNotStarted(error), permanent: isPermanent(error) };
+    }
+    if (!worker.isOver) this.#observations.push({ id, phase: "running" });
+    return { id, ok: true };
+  }
+
+  #whyNotStarted(error: unknown): string {
+    const sentence = explain(error, this.#address);
+    if (!/exec: "node"/.test(sentence)) return sentence;
+    return `The image ${this.#opened!.image.name} has no Node, which a worker needs (22 or newer): ${sentence}`;
+  }
+
+  #keep(worker: WorkerContainer): void {
+    this.#running.set(worker.id, worker);
+    void worker.ended.then((observation) => {
+      // A worker that never started is told of by `launch`.
+      if (!this.#running.delete(worker.id)) return;
+      this.#ended.set(worker.id, worker);
+      if (this.#ended.size > MAX_REMEMBERED) this.#ended.delete(this.#ended.keys().next().value!);
+      this.#observations.push(observation);
+    });
+  }
+
+  #containerOptions(id: WorkerId, env: Readonly<Record<string, string>>): Docker.ContainerCreateOptions {
+    const { user, nanoCpus, memory, volumes } = this.#settings;
+    const { image, labels, placement } = this.#opened!;
+    return {
+      // The engine takes its time to free a name, so none is used twice.
+      name: `muster-${labels[LABEL.run]}-${id}-${this.#clusterId.slice(0, 6)}`,
+      Image: image.name,
+      Entrypoint: ["node", workerPath()],
+      Cmd: [],
+      User: user,
+      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      Labels: { ...labels, [LABEL.worker]: id },
+      HostConfig: {
+        // Nothing is left when the worker ends, also when nobody is there any more to remove it.
+        AutoRemove: true,
+        // So that signals work from the first moment on, and processes that tasks leave behind are ended.
+        Init: true,
+        NetworkMode: placement.network,
+        Binds: [...volumes],
+        NanoCpus: nanoCpus,
+        Memory: memory,
+        // No swap on top: a worker that wants too much is ended, rather than slow for ever.
+        MemorySwap: memory,
+        ShmSize: memory === undefined ? SHARED_MEMORY : undefined,
+      },
+    };
+  }
+
+  /** The number of the workers' user, which their secret belongs to. It is the same for all. */
+  #userNumber(container: Docker.Container): Promise<number> {
+    this.#uid ??= userNumber(container, this.#settings.user ?? this.#opened!.image.user);
+    return this.#uid;
+  }
+
+  #engineTime(): Date {
+    return new Date(Date.now() + this.#opened!.clockOffsetMs);
+  }
+
+  /** One that fails is tried again with the next; the lease holds longer than that. */
+  #renewLeases(): void {
+    const now = this.#engineTime();
+    for (const worker of this.#running.values()) worker.renewLease(now).catch(() => undefined);
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const label = this.#filters.label[0]!;
+    const since = Math.floor(this.#engineTime().getTime() / 1000) - 1;
+    for await (const news of engineEvents(this.#docker, { label, since, signal })) {
+      if (news.type === "connected") await this.#lookAgain();
+      else this.#running.get(news.labels[LABEL.worker] ?? "")?.saw(news);
+    }
+  }
+
+  /** After a time without events: whose container is not there has ended. */
+  async #lookAgain(): Promise<void> {
+    const before = [...this.#running.values()];
+    const there = await this.#docker.listContainers({ all: true, filters: this.#filters });
+    const ids = new Set(there.map(({ Id: id }) => id));
+    for (const worker of before) if (!ids.has(worker.containerId)) worker.over();
+  }
+}

@@ -1,0 +1,192 @@
+import { constants } from "node:os";
+import { Writable } from "node:stream";
+import { LineLog, LineSplitter, type WorkerId, type WorkerObservation } from "@muster/core";
+import type Docker from "dockerode";
+import { putLease } from "./container-files.ts";
+import { isGone } from "./engine-errors.ts";
+import type { ContainerEvent } from "./engine-events.ts";
+
+/** Milliseconds after the end of its process that a container has to be gone: then its end is told all the same. */
+const GONE_MS = 2000;
+/** Milliseconds after its end that its last output has to arrive. */
+const LAST_OUTPUT_MS = 500;
+
+/** What V8 prints before it aborts. */
+const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/;
+
+/** One worker's container, from its creation to its removal, which the engine does by itself when it ends. */
+export class WorkerContainer {
+  readonly id: WorkerId;
+  readonly log = new LineLog();
+  /** Settles when it ended, for whatever reason. */
+  readonly ended: Promise<WorkerObservation>;
+  readonly #container: Docker.Container;
+  readonly #memory: number | undefined;
+  readonly #end = Promise.withResolvers<WorkerObservation>();
+  #exitCode: number | undefined;
+  #outOfMemory = false;
+  /** Its end was asked for. */
+  #asked = false;
+  #forceAt = Number.POSITIVE_INFINITY;
+  #force: NodeJS.Timeout | undefined;
+  #output: (NodeJS.ReadableStream & { destroy(): void }) | undefined;
+  #isOver = false;
+
+  /** @param options.memory its limit, in bytes */
+  constructor(id: WorkerId, container: Docker.Container, options: { readonly memory: number | undefined }) {
+    this.id = id;
+    this.#container = container;
+    this.#memory = options.memory;
+    this.ended = this.#end.promise;
+  }
+
+  get containerId(): string {
+    return this.#container.id;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Runs it, with its output caught from the first byte on. */
+  async start(): Promise<void> {
+    const stream = await this.#container.attach({ stream: true, stdout: true, stderr: true });
+    this.#catchOutput(stream as unknown as NodeJS.ReadableStream & { destroy(): void });
+    await this.#container.start();
+  }
+
+  /** Takes in what the engine says of it. */
+  saw({ action, exitCode }: ContainerEvent): void {
+    switch (action) {
+      case "oom":
+        this.#outOfMemory = true;
+        break;
+      case "die":
+        this.#exitCode = exitCode;
+        clearTimeout(this.#force);
+        setTimeout(() => this.over(), GONE_MS).unref();
+        break;
+      case "destroy":
+        this.over();
+        break;
+    }
+  }
+
+  /** Asks it to leave, and after `graceMs` removes it; asked again, the earlier end counts. Resolves when it is gone. */
+  async terminate(graceMs: number): Promise<void> {
+    if (this.#isOver) return;
+    const forceAt = performance.now() + graceMs;
+    const isFirst = !this.#asked;
+    this.#asked = true;
+    if (graceMs > 0) {
+      if (isFirst) void this.#container.kill({ signal: "SIGTERM" }).catch(() => {});
+      const removal = Promise.withResolvers<void>();
+      if (forceAt < this.#forceAt) {
+        clearTimeout(this.#force);
+        this.#forceAt = forceAt;
+        this.#force = setTimeout(() => this.remove().then(removal.resolve, removal.reject), graceMs);
+      }
+      await Promise.race([this.ended, removal.promise]);
+      return;
+    }
+    clearTimeout(this.#force);
+    this.#forceAt = forceAt;
+    await this.remove();
+    await this.ended;
+  }
+
+  /** Removes it, whatever state it is in. */
+  async remove(): Promise<void> {
+    this.#asked = true;
+    try {
+      await this.#container.remove({ force: true, v: true });
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+    // The engine may be about to say how it ended; if not, nobody will.
+    setTimeout(() => this.over(), LAST_OUTPUT_MS).unref();
+  }
+
+  async renewLease(now: Date): Promise<void> {
+    if (!this.#isOver) await putLease(this.#container, now);
+  }
+
+  /** It does not exist any more. */
+  over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#force);
+    // Its output has its end as well, or, when the connection hangs, soon.
+    setTimeout(() => this.#closeOutput(), LAST_OUTPUT_MS).unref();
+    this.#end.resolve(this.#observation());
+  }
+
+  #catchOutput(stream: NodeJS.ReadableStream & { destroy(): void; socket?: { unref(): void } }): void {
+    this.#output = stream;
+    stream.socket?.unref();
+    const splitters = [0, 1].map(() => new LineSplitter((line) => this.log.append(line)));
+    const [stdout, stderr] = splitters.map(
+      (splitter) =>
+        new Writable({
+          write(chunk: Buffer, _encoding, done) {
+            splitter.write(chunk);
+            done();
+          },
+        }),
+    );
+    this.#container.modem.demuxStream(stream, stdout, stderr);
+    let isClosed = false;
+    const end = (): void => {
+      if (isClosed) return;
+      isClosed = true;
+      for (const splitter of splitters) splitter.end();
+      this.log.end();
+    };
+    stream.on("end", end);
+    stream.on("close", end);
+    stream.on("error", end);
+  }
+
+  #closeOutput(): void {
+    this.#output?.destroy();
+    this.log.end();
+  }
+
+  #observation(): WorkerObservation {
+    const { id } = this;
+    const exitCode = this.#exitCode;
+    if (exitCode === undefined)
+      return { id, phase: "ended", reason: this.#asked ? "it was removed" : "its container is gone" };
+    const signal = signalOf(exitCode);
+    const heap = exitCode === 134 && this.log.last(50).some((line) => HEAP_EXHAUSTED.test(line));
+    const outOfMemory = heap || (this.#outOfMemory && exitCode !== 0);
+    return {
+      id,
+      phase: "ended",
+      reason: this.#reason(exitCode, signal, heap),
+      exitCode,
+      signal,
+      outOfMemory,
+    };
+  }
+
+  #reason(exitCode: number, signal: string | undefined, heap: boolean): string {
+    const how = signal === undefined ? `exit code ${exitCode}` : `ended by ${signal} (exit code ${exitCode})`;
+    if (heap) return `${how}: out of memory, its heap was exhausted`;
+    if (this.#outOfMemory && exitCode !== 0) {
+      const limit =
+        this.#memory === undefined ? "memory of its machine" : `limit of ${mebibytes(this.#memory)}`;
+      return `${how}: OOMKilled, it wanted more memory than the ${limit}`;
+    }
+    return signal === "SIGKILL" && !this.#asked ? `${how}, not by Muster` : how;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}
+
+/** A process that a signal ended has the exit code 128 and the signal's number. */
+function signalOf(exitCode: number): string | undefined {
+  return Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
+}
