@@ -1,40 +1,58 @@
 import { nodesOf } from "./future.ts";
 import type { Node } from "./task-run.ts";
 
-/** Deeper than any structure that a person writes; what refers to itself ends here. */
-const MAX_DEPTH = 1000;
-
-function isPlain(value: object): boolean {
+/** The elements of an array or of a plain object; undefined for all else, in which no future is looked for. */
+function elementsOf(value: object): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value;
   const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : undefined;
 }
 
-/** The nodes of all futures in `value`, nested anywhere in arrays and plain objects. */
-export function futuresIn(value: unknown, found: Node[] = [], depth = 0): Node[] {
-  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return found;
-  const nodes = nodesOf(value);
-  if (Array.isArray(nodes)) for (const node of nodes as readonly Node[]) found.push(node);
-  else if (nodes !== undefined) found.push(nodes as Node);
-  else if (Array.isArray(value)) for (const element of value) futuresIn(element, found, depth + 1);
-  else if (isPlain(value)) for (const element of Object.values(value)) futuresIn(element, found, depth + 1);
+/** The nodes of all futures in `value`, nested anywhere in arrays and plain objects, which may refer to each other. */
+export function futuresIn(value: unknown): Node[] {
+  const found: Node[] = [];
+  const seen = new Set<object>();
+  const open: unknown[] = [value];
+  // What is found keeps the order in which it stands there: last in, first out, with the elements turned around.
+  while (open.length > 0) {
+    const next = open.pop();
+    if (typeof next !== "object" || next === null || seen.has(next)) continue;
+    const nodes = nodesOf(next);
+    if (Array.isArray(nodes)) for (const node of nodes as readonly Node[]) found.push(node);
+    else if (nodes !== undefined) found.push(nodes as Node);
+    else {
+      seen.add(next);
+      const elements = elementsOf(next) ?? [];
+      for (let index = elements.length - 1; index >= 0; index--) open.push(elements[index]);
+    }
+  }
   return found;
 }
 
-/**
- * `value` with each future replaced by what `toValue` gives for its node. What holds no future is not copied.
- */
-export function withValues(value: unknown, toValue: (node: Node) => unknown, depth = 0): unknown {
-  if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return value;
-  const nodes = nodesOf(value);
-  if (nodes !== undefined) {
-    return Array.isArray(nodes) ? (nodes as readonly Node[]).map(toValue) : toValue(nodes as Node);
-  }
-  if (Array.isArray(value)) {
-    const copy = value.map((element) => withValues(element, toValue, depth + 1));
-    return copy.some((element, index) => element !== value[index]) ? copy : value;
-  }
-  if (!isPlain(value)) return value;
-  const entries = Object.entries(value);
-  const copy = entries.map(([key, element]) => [key, withValues(element, toValue, depth + 1)] as const);
-  return copy.some(([, element], index) => element !== entries[index]![1]) ? Object.fromEntries(copy) : value;
+/** A copy of `value` with each future replaced by what `toValue` gives for its node; `value` itself if it holds none. */
+export function withValues(value: unknown, toValue: (node: Node) => unknown): unknown {
+  if (futuresIn(value).length === 0) return value;
+  const copies = new Map<object, object>();
+  const replace = (original: unknown): unknown => {
+    if (typeof original !== "object" || original === null) return original;
+    const nodes = nodesOf(original);
+    if (Array.isArray(nodes)) return (nodes as readonly Node[]).map(toValue);
+    if (nodes !== undefined) return toValue(nodes as Node);
+    const known = copies.get(original);
+    if (known !== undefined) return known;
+    if (elementsOf(original) === undefined) return original;
+    // Known before it is filled: it may contain itself.
+    const copy: object = Array.isArray(original) ? new Array(original.length) : {};
+    copies.set(original, copy);
+    for (const [key, element] of Object.entries(original)) {
+      Object.defineProperty(copy, key, {
+        value: replace(element),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    }
+    return copy;
+  };
+  return replace(value);
 }
