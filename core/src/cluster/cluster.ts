@@ -307,7 +307,7 @@ export class Cluster implements AsyncDisposable {
       cancelGraceMs: session.cancelGraceMs,
       logLevel: session.debug ? "debug" : "info",
     });
-    return { id, env: { ...LARGE_PAGES, ...env, ...settings }, threads, resources };
+    return { id, env: { ...LARGE_PAGES, ...env, ...settings }, threads, resources, memoryLimit };
   }
 
   #want(workers: number, reason: string, demand?: Demand): void {

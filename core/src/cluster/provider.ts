@@ -53,6 +53,8 @@ export interface WorkerSpec {
   readonly threads: number;
   /** Abstract resources that the worker has: `{ GPU: 1 }`. */
   readonly resources: Readonly<Record<string, number>>;
+  /** Bytes of heap that each of its task threads may have, where there is a limit: for messages. */
+  readonly memoryLimit?: number | undefined;
 }
 
 /** What became of a request to start a worker: either it is under way, or it failed with a reason. */

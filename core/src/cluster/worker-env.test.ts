@@ -51,12 +51,14 @@ test.each([
   );
 });
 
-test("what is secret goes into a file, and comes back", () => {
+test("what is secret can go into a file, and comes back", () => {
   const whole = { ...env, MUSTER_CERTIFICATE: "PEM", OWN: "1" };
-  const { env: open, file } = splitSecrets(whole, "/muster/secret.json");
-  expect(Object.keys(open)).not.toContain("MUSTER_TOKEN");
-  expect(Object.keys(open)).not.toContain("MUSTER_CERTIFICATE");
-  expect(withSecrets(open, (path) => (path === "/muster/secret.json" ? file : ""))).toMatchObject(whole);
+  const { open, secret } = splitSecrets(whole);
+  expect(Object.keys(secret).sort()).toEqual(["MUSTER_CERTIFICATE", "MUSTER_TOKEN"]);
+  expect({ ...open, ...secret }).toEqual(whole);
+  const given = { ...open, MUSTER_SECRET_FILE: "/run/secret.json" };
+  const read = (path: string): string => (path === "/run/secret.json" ? JSON.stringify(secret) : "");
+  expect(withSecrets(given, read)).toMatchObject(whole);
 });
 
 test("a secret file that is not there is named", () => {

@@ -51,21 +51,23 @@ const SECRETS = ["MUSTER_TOKEN", "MUSTER_CERTIFICATE"];
 const SECRET_FILE = "MUSTER_SECRET_FILE";
 
 /**
- * A worker's environment in two parts, for a provider whose environments are there for others to read: what remains
- * in the environment, and the text of a file that the worker finds at `path` and that only its user can read.
+ * A worker's environment in two parts, for a provider whose environments are there for others to read. What is secret
+ * can go into a file that the worker's user alone can read, as a JSON object: MUSTER_SECRET_FILE then names the file.
  */
-export function splitSecrets(env: Env, path: string): { env: Record<string, string>; file: string } {
-  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const secret = entries.filter(([name]) => SECRETS.includes(name));
-  const open = entries.filter(([name]) => !SECRETS.includes(name));
+export function splitSecrets(env: Readonly<Record<string, string>>): {
+  readonly open: Record<string, string>;
+  readonly secret: Record<string, string>;
+} {
+  const isSecret = ([name]: [string, string]): boolean => SECRETS.includes(name);
+  const entries = Object.entries(env);
   return {
-    env: { ...Object.fromEntries(open), [SECRET_FILE]: path },
-    file: JSON.stringify(Object.fromEntries(secret)),
+    open: Object.fromEntries(entries.filter((entry) => !isSecret(entry))),
+    secret: Object.fromEntries(entries.filter(isSecret)),
   };
 }
 
 /**
- * The inverse of `splitSecrets`; an environment without such a file is given back as it is.
+ * The whole environment of a worker, with what is in the file that MUSTER_SECRET_FILE names, if it does.
  * @throws InvalidOptionError when the file cannot be read
  */
 export function withSecrets(env: Env, read: (path: string) => string): Env {

@@ -74,7 +74,7 @@ export class LocalProvider implements WorkerProvider {
     try {
       const command = this.#command(spec);
       program = command[0];
-      worker = new WorkerProcess(id, command, workerEnvironment(process.env, spec.env));
+      worker = new WorkerProcess(spec, command, workerEnvironment(process.env, spec.env));
     } catch (error) {
       return refused(id, program, error as Error);
     }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { LineLog, LineSplitter, type WorkerId, type WorkerObservation } from "@muster/core";
+import { LineLog, LineSplitter, type WorkerId, type WorkerObservation, type WorkerSpec } from "@muster/core";
 import type { WorkerCommand } from "./local-options.ts";
 
 /** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */
@@ -17,13 +17,15 @@ export class WorkerProcess {
   /** Settles when it ended and all that it printed has arrived. */
   readonly ended: Promise<WorkerObservation>;
   readonly #child: ChildProcess;
+  readonly #memoryLimit: number | undefined;
   #exited = false;
   #forced = false;
   #timer: NodeJS.Timeout | undefined;
   #killAt = Number.POSITIVE_INFINITY;
 
-  constructor(id: WorkerId, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
-    this.id = id;
+  constructor(spec: WorkerSpec, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
+    this.id = spec.id;
+    this.#memoryLimit = spec.memoryLimit;
     // A group of its own: the terminal's Ctrl-C is for the driver, which then decides what becomes of workers.
     this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     this.spawned = new Promise((resolve) => {
@@ -96,12 +98,17 @@ export class WorkerProcess {
     return this.#observation(exitCode ?? undefined, signal ?? undefined);
   }
 
+  /** V8 may end the whole process when a thread grows fast: the limit was the thread's all the same. */
+  get #limit(): string {
+    return this.#memoryLimit === undefined ? "" : `; memoryLimit is ${Math.floor(this.#memoryLimit / 2 ** 20)} MiB a thread`;
+  }
+
   #observation(exitCode: number | undefined, signal: NodeJS.Signals | undefined): WorkerObservation {
     const aborted = signal === "SIGABRT" || exitCode === 134;
     const outOfMemory = aborted && this.log.last(50).some((line) => HEAP_EXHAUSTED.test(line));
     const how = signal === undefined ? `exit code ${exitCode}` : `ended by ${signal}`;
     const hint = outOfMemory
-      ? " (out of memory: its heap was exhausted)"
+      ? ` (out of memory: a heap was exhausted${this.#limit})`
       : signal === "SIGKILL" && !this.#forced
         ? " (not by Muster: by a person, or by the system when memory ran out)"
         : "";
