@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeBlobDirectory } from "../wire/blob-directory.ts";
-import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
+import { type EncodedParts, readBlobFile, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
@@ -62,6 +62,10 @@ export class BlobStore {
     const handle = new BlobHandle(id, byteLength);
     this.#registry.register(handle, id);
     return handle;
+  }
+
+  getSync(id: string): EncodedParts {
+    return readBlobFileSync(this.path(id));
   }
 
   get(id: string): Promise<EncodedParts> {

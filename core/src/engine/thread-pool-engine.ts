@@ -45,7 +45,7 @@ export class ThreadPoolEngine extends WireEngine {
       },
     });
     this.#lanes = lanes;
-    lanes.startRun(run, this.blobs.directory);
+    lanes.startRun(run, { directory: this.blobs.directory, isShared: true });
     const facts = { id: WORKER, lanes: threads, tasksPerLane: tasksPerThread, resources: {} };
     this.dispatcher.addWorker(facts, port(lanes));
   }

@@ -3,7 +3,7 @@ import { writeArtifact } from "../code/artifact-store.ts";
 import type { LogEvent } from "../events/event.ts";
 import { type CodeMessage, type DefineMessage, type RunMessage, readTaskBatch } from "../wire/protocol.ts";
 import { Lane, type LaneSink } from "./lane.ts";
-import type { FromThread, ThreadCode, ToThread } from "./thread-messages.ts";
+import type { BlobPlace, FromThread, ThreadCode, ToThread } from "./thread-messages.ts";
 import { workerFile } from "./worker-file.ts";
 
 /** What lanes need from the side that they are linked to. */
@@ -36,7 +36,7 @@ export class Lanes {
   /** Code is on disk before what follows it is handed on: messages keep their order. */
   #ready: Promise<void> | undefined;
   #run: RunMessage | undefined;
-  #blobDirectory: string | undefined;
+  #blobs: BlobPlace | undefined;
   #threads = 0;
 
   constructor(options: LanesOptions) {
@@ -70,10 +70,11 @@ export class Lanes {
     return this.#lanes.every((lane) => lane.isIdle);
   }
 
-  startRun(run: RunMessage, blobDirectory: string): void {
+  startRun(run: RunMessage, blobs: BlobPlace): void {
     this.#run = run;
-    this.#blobDirectory = blobDirectory;
-    this.#broadcast({ type: "run", run, blobDirectory });
+    const { directory, isShared } = blobs;
+    this.#blobs = { directory, isShared };
+    this.#broadcast({ type: "run", run, blobs: this.#blobs });
   }
 
   addCode(code: CodeMessage): void {
@@ -148,7 +149,7 @@ export class Lanes {
       concurrency: tasksPerThread,
       blobPrefix: `${workerId}-${++this.#threads}`,
       run: this.#run,
-      blobDirectory: this.#blobDirectory,
+      blobs: this.#blobs,
       codes: this.#codes,
       defines: this.#defines,
     };

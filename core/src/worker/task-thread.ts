@@ -73,7 +73,7 @@ class TaskThread {
     this.#workerId = data.workerId;
     this.#ring = new SlotRing(data.ring);
     this.#reports = new ReportBuffer(data.lane);
-    this.#blobs = new ThreadBlobs(port, data.blobPrefix, data.blobDirectory);
+    this.#blobs = new ThreadBlobs(port, data.blobPrefix, data.blobs);
     if (data.run !== undefined) this.#setRun(data.run);
     for (const code of data.codes) this.#code.add(code);
     for (const define of data.defines) this.#code.define(define);
@@ -87,7 +87,7 @@ class TaskThread {
         return;
       case "run":
         this.#setRun(message.run);
-        this.#blobs.directory = message.blobDirectory;
+        this.#blobs.place = message.blobs;
         return;
       case "code":
         this.#code.add(message.code);
@@ -247,10 +247,15 @@ class TaskThread {
         this.#report(attempt, ReportKind.success, flatten(encoded));
         return;
       }
+      const blob = this.#blobs.put(encoded);
+      if (!(blob instanceof Promise)) {
+        this.#report(attempt, ReportKind.success, blob);
+        return;
+      }
       // It counts as running until the engine has its result: then the worker may die without loss.
       this.#waiting.set(attempt.sequence, attempt);
-      this.#blobs.put(encoded).then(
-        (blob) => this.#settled(attempt, () => this.#report(attempt, ReportKind.success, blob)),
+      blob.then(
+        (stored) => this.#settled(attempt, () => this.#report(attempt, ReportKind.success, stored)),
         (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
       );
     } catch (error) {

@@ -5,7 +5,7 @@ import { MusterError } from "../base/errors.ts";
 import { type EncodedParts, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
-import type { FromThread } from "./thread-messages.ts";
+import type { BlobPlace, FromThread } from "./thread-messages.ts";
 
 /**
  * Large values of a task thread. They are files in a directory that lies in memory where there is one: the engine's
@@ -15,26 +15,27 @@ export class ThreadBlobs {
   readonly #port: MessagePort;
   readonly #prefix: string;
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
-  #directory: string | undefined;
+  #place: BlobPlace | undefined;
   #made = 0;
 
   /** @param prefix makes the names of this thread's blobs unlike every other's */
-  constructor(port: MessagePort, prefix: string, directory: string | undefined) {
+  constructor(port: MessagePort, prefix: string, place: BlobPlace | undefined) {
     this.#port = port;
     this.#prefix = prefix;
-    this.#directory = directory;
+    this.#place = place;
   }
 
-  set directory(directory: string) {
-    this.#directory = directory;
+  set place(place: BlobPlace) {
+    this.#place = place;
   }
 
-  /** Keeps a value; resolves when the engine has it, so that the worker may die. */
-  async put(encoded: Encoded): Promise<BlobValue> {
+  /** Keeps a value. What is given, now or later, says that the engine has it, so that the worker may die. */
+  put(encoded: Encoded): BlobValue | Promise<BlobValue> {
     const id = `${this.#prefix}-${++this.#made}`;
+    const { byteLength } = encoded;
     writeBlobFile(this.#path(id), encoded);
-    await this.#ask({ type: "blobPut", id, byteLength: encoded.byteLength });
-    return [Tag.blob, id, encoded.byteLength];
+    const blob: BlobValue = [Tag.blob, id, byteLength];
+    return this.#place!.isShared ? blob : this.#ask({ type: "blobPut", id, byteLength }).then(() => blob);
   }
 
   async get(id: string): Promise<EncodedParts> {
@@ -52,9 +53,9 @@ export class ThreadBlobs {
   }
 
   #path(id: string): string {
-    if (this.#directory === undefined)
+    if (this.#place === undefined)
       throw new MusterError("INTERNAL", "A blob was asked for before the run began.");
-    return join(this.#directory, id);
+    return join(this.#place.directory, id);
   }
 
   /** Several tasks of one thread may wait for the same blob: they share one question. */

@@ -1,6 +1,14 @@
 import type { LogEvent } from "../events/event.ts";
 import type { DefineMessage, RunMessage } from "../wire/protocol.ts";
 
+/** Where a worker's large values are. */
+export interface BlobPlace {
+  /** The engine's own, or a cache of this worker's. */
+  readonly directory: string;
+  /** It is the engine's: what is there, the engine has. */
+  readonly isShared: boolean;
+}
+
 /** What a task thread is started with. */
 export interface ThreadData {
   readonly lane: number;
@@ -11,8 +19,7 @@ export interface ThreadData {
   readonly blobPrefix: string;
   /** What the run has sent so far, for a thread that takes the place of one that ended. */
   readonly run: RunMessage | undefined;
-  /** Where blobs are: the engine's directory, or the worker's own cache. */
-  readonly blobDirectory: string | undefined;
+  readonly blobs: BlobPlace | undefined;
   readonly codes: readonly ThreadCode[];
   readonly defines: readonly DefineMessage[];
 }
@@ -24,7 +31,7 @@ export type ThreadCode =
 
 export type ToThread =
   | { readonly type: "tasks"; readonly body: ArrayBuffer; readonly firstSequence: number }
-  | { readonly type: "run"; readonly run: RunMessage; readonly blobDirectory: string }
+  | { readonly type: "run"; readonly run: RunMessage; readonly blobs: BlobPlace }
   | { readonly type: "code"; readonly code: ThreadCode }
   | { readonly type: "define"; readonly define: DefineMessage }
   | { readonly type: "abort"; readonly sequence: number; readonly reason: "cancelled" | "timeout" }

@@ -7,15 +7,16 @@ import { type BlobPiece, BlobReceiver, BlobSender } from "../wire/blob-transfer.
 import type { Channel } from "../wire/channel.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { FrameType, packMessage, type WelcomeMessage } from "../wire/protocol.ts";
+import type { BlobPlace } from "./thread-messages.ts";
 
 /**
  * The blobs of a worker. On the engine's machine they are files that both see, and nothing moves; elsewhere they
  * are copied over the link into a directory of the worker's own.
  */
-export class WorkerBlobs {
+export class WorkerBlobs implements BlobPlace {
   readonly directory: string;
   readonly #channel: Channel;
-  readonly #isShared: boolean;
+  readonly isShared: boolean;
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
@@ -23,7 +24,7 @@ export class WorkerBlobs {
   private constructor(channel: Channel, directory: string, isShared: boolean) {
     this.#channel = channel;
     this.directory = directory;
-    this.#isShared = isShared;
+    this.isShared = isShared;
     this.#receiver = new BlobReceiver(channel, (id) => join(directory, id));
     this.#sender = new BlobSender(channel, FrameType.blobPut);
   }
@@ -35,13 +36,13 @@ export class WorkerBlobs {
 
   /** Brings a blob into the directory. */
   async fetch(id: string): Promise<void> {
-    if (this.#isShared || existsSync(join(this.directory, checkBlobId(id)))) return;
+    if (this.isShared || existsSync(join(this.directory, checkBlobId(id)))) return;
     await this.#ask(id, () => this.#channel.send(FrameType.blobGet, packMessage({ id })));
   }
 
   /** Gives a blob from the directory to the engine. */
   async store(id: string): Promise<void> {
-    if (this.#isShared) return;
+    if (this.isShared) return;
     await this.#ask(id, () => this.#sender.send({ id, path: join(this.directory, id) }));
   }
 
@@ -59,7 +60,7 @@ export class WorkerBlobs {
   }
 
   async forget(ids: readonly string[]): Promise<void> {
-    if (this.#isShared) return;
+    if (this.isShared) return;
     await Promise.all(ids.map((id) => rm(join(this.directory, checkBlobId(id)), { force: true })));
   }
 
@@ -68,7 +69,7 @@ export class WorkerBlobs {
    * itself. Does not wait: the process is about to end.
    */
   close(options: { engineGone: boolean }): void {
-    if (!this.#isShared || options.engineGone) rmSync(this.directory, { recursive: true, force: true });
+    if (!this.isShared || options.engineGone) rmSync(this.directory, { recursive: true, force: true });
   }
 
   #ask(id: string, ask: () => void): Promise<void> {

@@ -171,7 +171,7 @@ export class Worker {
   #welcome(message: WelcomeMessage): void {
     this.#beat(message.heartbeatMs);
     this.#blobs = WorkerBlobs.open(this.#channel, message.blobs);
-    this.#lanes.startRun(message.run, this.#blobs.directory);
+    this.#lanes.startRun(message.run, this.#blobs);
   }
 
   #beat(everyMs: number): void {
