@@ -28,6 +28,7 @@ const LAYERS = {
   ],
   flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor"],
   "worker program": ["base", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
+  testing: ["base", "contracts", "events", "context", "scheduler", "cluster", "executor", "flow"],
   cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow"],
 };
 /** Files that are of another layer than their folder. */

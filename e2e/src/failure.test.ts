@@ -354,7 +354,7 @@ test.each([
   expect(recorder.lostWorkers()).toEqual([]);
 });
 
-test("a task over its memoryLimit is lost to memory, and the error names the limit", async () => {
+test("a task over its memoryLimit is lost to memory, and its neighbour is done all the same", async () => {
   const executor = localWorkers({ workers: 1, threadsPerWorker: 2, memoryLimit: "64MiB" });
   const state = await flow({ name: "hoarding", executor }, async () => {
     const neighbour = tick(500);
@@ -367,6 +367,7 @@ test("a task over its memoryLimit is lost to memory, and the error names the lim
   const { error, neighbour } = state.unwrap();
   expect(error).toBeInstanceOf(WorkerLostError);
   expect(error).toMatchObject({ outOfMemory: true });
+  // Most often V8 ends the thread alone; when memory runs out too fast for that, it ends the process.
   expect((error as Error).message).toMatch(/out of memory.*64 MiB/);
   expect(neighbour).toBeGreaterThan(0);
 });

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { flow, MusterError, type State, task } from "@muster/core";
 import { expect, test } from "vitest";
 import { Child } from "./support/child.ts";
@@ -118,10 +117,8 @@ test("a cluster that cannot start says why, and nothing is left", async () => {
   expect(second.message).toContain("/no/such/program");
 });
 
-const endlessFile = fileURLToPath(new URL("./fixtures/endless.ts", import.meta.url));
-
 test.each(["SIGINT", "SIGTERM"] as const)("after %s to muster run nothing is left", async (signal) => {
-  await using child = Child.muster(["run", endlessFile]);
+  await using child = Child.muster(["run", Child.pathOf("endless.ts")]);
   await child.printed(/waiting/);
   expect(child.workers()).toHaveLength(2);
   // As a terminal does: to all of the group, but workers are in groups of their own.

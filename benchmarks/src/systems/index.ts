@@ -5,7 +5,7 @@ const loaders: Readonly<Record<SystemName, () => Promise<System>>> = {
   "muster-local": async () => (await import("./muster-local.ts")).musterLocal,
   "muster-threads": async () => (await import("./muster-pool.ts")).musterThreads,
   "muster-processes": async () => (await import("./muster-pool.ts")).musterProcesses,
-  "muster-docker": notBuilt("there is no @muster/docker yet"),
+  "muster-docker": async () => (await import("./muster-docker.ts")).musterDocker,
   "muster-nats": notBuilt("there is no NATS engine yet"),
   dask: async () => (await import("./dask.ts")).dask,
   piscina: async () => (await import("./piscina.ts")).piscina,

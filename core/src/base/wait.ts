@@ -22,6 +22,8 @@ export function withDeadline<T>(promise: PromiseLike<T>, what: string, options: 
   const { timeoutMs, signal, clock = systemClock } = options;
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted) {
+      // Nobody else may listen for its error, which would then end the process.
+      promise.then(undefined, () => undefined);
       reject(abortedError(what, signal));
       return;
     }

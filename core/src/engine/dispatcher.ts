@@ -143,9 +143,11 @@ export class Dispatcher {
     const reports: TaskReport[] = [];
     for (const entry of this.#inFlight.values()) {
       if (entry.lane.worker !== worker) continue;
-      this.#inFlight.delete(entry.task.id);
+      this.#settle(entry);
       reports.push(lostReport(entry, death));
     }
+    // What it held of resources that it shared is free again.
+    this.#feedHungry();
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
@@ -188,6 +190,7 @@ export class Dispatcher {
     const lane = worker.lanes[laneIndex];
     if (lane !== undefined) lane.reportedAt = this.#options.clock.now();
     const reports: TaskReport[] = [];
+    let freedResources = false;
     try {
       for (let row = 0; row < ids.length; row++) {
         const entry = this.#inFlight.get(ids[row]!);
@@ -196,11 +199,15 @@ export class Dispatcher {
         // Throws when the worker sends nonsense: then the attempt stays in flight, and is lost with its worker.
         const report = this.#report(entry, kinds[row]!, end);
         this.#settle(entry);
+        freedResources ||= entry.task.fn.resources !== undefined;
         reports.push(report);
       }
     } finally {
       // The worker goes on while the driver looks at what came.
       if (lane !== undefined) this.#feed(lane);
+      // What one task gives back may be enough for several, on any lane.
+      if (freedResources) this.#feedHungry();
+      else this.#scheduleBalance();
       this.#options.onLoad?.(workerId, worker.inFlight);
       if (reports.length > 0) this.#options.listener.reported(reports);
     }

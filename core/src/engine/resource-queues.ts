@@ -4,6 +4,8 @@ import { ReadyQueue } from "./ready-queue.ts";
 export type Resources = Readonly<Record<string, number>>;
 
 const NOTHING: Resources = {};
+/** 0.3 less 0.1 twice is a little less than 0.1. */
+const TOLERANCE = 1e-9;
 
 /** What waits, by what it needs: a task that has to wait for a GPU holds up none that does not. */
 export class ResourceQueues {
@@ -67,7 +69,7 @@ export class ResourceQueues {
 }
 
 export function suffices(free: Resources, needs: Resources): boolean {
-  return Object.entries(needs).every(([name, amount]) => (free[name] ?? 0) >= amount);
+  return Object.entries(needs).every(([name, amount]) => (free[name] ?? 0) >= amount - TOLERANCE);
 }
 
 /** `free` with what `needs` says taken away, or, with sign -1, given back. */

@@ -30,7 +30,7 @@ export class RunList {
     this.#size--;
   }
 
-  /** Runs may be removed meanwhile. */
+  /** The run that it is at may be removed meanwhile; no other. */
   *[Symbol.iterator](): IterableIterator<TaskRun> {
     let run = this.#first;
     while (run !== undefined) {

@@ -183,7 +183,7 @@ export class Scheduler implements TaskRunOwner {
   cancelAll(reason: string, graceMs: number = this.#options.cancelGraceMs): void {
     this.#cancelled ??= reason;
     this.#ready = [];
-    for (const run of [...this.#unfinished]) {
+    for (const run of this.#lastFirst()) {
       if (run.isFinished) continue;
       if (run.inEngine) {
         if (!this.#engine.cancel(run, graceMs)) continue;
@@ -197,11 +197,16 @@ export class Scheduler implements TaskRunOwner {
   failAll(error: Error): void {
     this.#cancelled ??= error.message;
     this.#ready = [];
-    for (const run of [...this.#unfinished]) {
+    for (const run of this.#lastFirst()) {
       if (run.isFinished) continue;
       if (run.inEngine) this.#leaveEngine(run);
       this.#finish(run, "Crashed", error);
     }
+  }
+
+  /** What has not ended: dependents before what they depend on, whose end is then not the reason of theirs. */
+  #lastFirst(): TaskRun[] {
+    return [...this.#unfinished].reverse();
   }
 
   /** The flow submits no more tasks. */
@@ -239,7 +244,7 @@ export class Scheduler implements TaskRunOwner {
     let remainingMs = 0;
     for (const run of this.#running) {
       if (run.fn.expectedMs !== undefined)
-        remainingMs += Math.max(0, run.fn.expectedMs - (now - run.runningSince));
+        remainingMs += Math.max(0, run.fn.expectedMs - (now - run.runningSince!));
     }
     return { ready, running: this.#running.size, unknown, knownMs, remainingMs, open: this.#open };
   }
@@ -308,7 +313,7 @@ export class Scheduler implements TaskRunOwner {
   #onStarted(starts: readonly TaskStart[]): void {
     for (const { task, attempt, worker } of starts) {
       const run = task as TaskRun;
-      if (run.attempt !== attempt || !run.inEngine || run.runningSince !== 0) continue;
+      if (run.attempt !== attempt || !run.inEngine || run.runningSince !== undefined) continue;
       run.runningSince = this.#options.clock.now();
       run.fn.running++;
       this.#running.add(run);
@@ -351,8 +356,8 @@ export class Scheduler implements TaskRunOwner {
   #leaveEngine(run: TaskRun): void {
     run.inEngine = false;
     run.fn.submitted--;
-    if (run.runningSince === 0) return;
-    run.runningSince = 0;
+    if (run.runningSince === undefined) return;
+    run.runningSince = undefined;
     run.fn.running--;
     this.#running.delete(run);
   }
@@ -363,7 +368,15 @@ export class Scheduler implements TaskRunOwner {
       return;
     }
     run.retriesLeft--;
-    this.#retry(run, error, delayBeforeRetry(run.fn.policy.retryDelay, run.attempt));
+    let delayMs: number;
+    try {
+      delayMs = delayBeforeRetry(run.fn.policy.retryDelay, run.attempt);
+    } catch (cause) {
+      const message = `Task "${run.fn.name}" failed: ${error.message} It is not tried again, since its retryDelay threw: ${toError(cause).message}`;
+      this.#finish(run, "Failed", new MusterError("INVALID_OPTION", message, { cause }), report);
+      return;
+    }
+    this.#retry(run, error, delayMs);
   }
 
   #lostAttempt(run: TaskRun, report: TaskReport): void {
@@ -372,7 +385,7 @@ export class Scheduler implements TaskRunOwner {
       return;
     }
     run.alone = true;
-    if (!report.started) {
+    if (!report.started && run.state !== "Running") {
       this.#makeReady(run);
       return;
     }
@@ -420,7 +433,7 @@ export class Scheduler implements TaskRunOwner {
   }
 
   #gathered(gather: GatherRun): void {
-    const failed = gather.children!.find((child) => child.state !== "Success");
+    const failed = gather.children!.find((child) => child.isFinished && child.state !== "Success");
     if (failed === undefined) {
       gather.value = this.#engine.gather(gather.children!.map((child) => child.value));
       this.#finishGather(gather, "Success", undefined);

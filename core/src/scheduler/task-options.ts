@@ -37,7 +37,7 @@ export function resolveTaskOptions(name: string, options: TaskOptions): TaskPoli
   if (!isCount(workerLostRetries)) {
     fail("workerLostRetries", `is ${String(workerLostRetries)}, and should be a whole number from 0 on`);
   }
-  if (typeof retryDelay !== "function" && !(retryDelay >= 0)) {
+  if (typeof retryDelay !== "function" && !(Number.isFinite(retryDelay) && retryDelay >= 0)) {
     fail(
       "retryDelay",
       `is ${String(retryDelay)}, and should be milliseconds from 0 on, or a function of the attempt`,

@@ -68,8 +68,8 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   waitingFor = 0;
   retriesLeft: number;
   lossesLeft: number;
-  /** When it was seen to run, in the clock's milliseconds; 0 when it does not. */
-  runningSince = 0;
+  /** When it was seen to run, in the clock's milliseconds; undefined when it does not. */
+  runningSince: number | undefined;
   /** Its neighbours among the runs that have not ended. */
   previous: TaskRun | undefined;
   next: TaskRun | undefined;
@@ -137,7 +137,7 @@ export class GatherRun extends Node implements Dependent {
       else child.addDependent(this);
     }
     for (const callback of this.#onExpanded) callback(children);
-    if (this.#waitingFor === 0) this.#onDone(this);
+    if (this.#waitingFor === 0 && !this.isFinished) this.#onDone(this);
   }
 
   /** The first that fails decides: there will be no list. */

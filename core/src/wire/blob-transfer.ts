@@ -23,6 +23,8 @@ export class BlobSender {
   readonly #channel: Channel;
   readonly #type: number;
   #last: Promise<void> = Promise.resolve();
+  /** Settles when the last piece has left. */
+  #left: Promise<void> = Promise.resolve();
 
   constructor(channel: Channel, type: number) {
     this.#channel = channel;
@@ -54,9 +56,12 @@ export class BlobSender {
     }
   }
 
+  /** While a piece leaves, the next one is read. */
   async #put(piece: BlobPiece): Promise<void> {
+    const before = this.#left;
     this.#channel.send(this.#type, packMessage(piece));
-    await this.#channel.drained();
+    this.#left = this.#channel.drained();
+    await before;
   }
 }
 

@@ -24,6 +24,7 @@ export class Channel {
   #slab = Buffer.alloc(0);
   #slabBytes = 0;
   #planned = false;
+  #ended = false;
   #closed = false;
 
   constructor(stream: Duplex, listener: ChannelListener) {
@@ -57,8 +58,9 @@ export class Channel {
     return this.#stream.writableLength;
   }
 
+  /** Goes nowhere once the channel has ended. */
   send(type: number, ...body: Uint8Array[]): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#ended) return;
     let bytes = 0;
     for (const part of body) bytes += part.byteLength;
     if (bytes <= SMALL_BYTES) this.#addSmall(type, body, bytes);
@@ -123,6 +125,7 @@ export class Channel {
   /** Sends what is left, then closes. */
   end(): void {
     this.#flush();
+    this.#ended = true;
     this.#stream.end();
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
+import { delay } from "../base/wait.ts";
 import type { DriverPulse } from "./driver-pulse.ts";
 
 export interface DriverWatchOptions {
@@ -12,6 +13,10 @@ export interface DriverWatchOptions {
 const CHECK_MS = 1000;
 /** After so long a silence the pulse is felt, in milliseconds. */
 const SILENCE_MS = 3000;
+
+/** The connections of a process that is killed end a moment before it does: how long to wait, and how often to look. */
+const EXIT_MS = 500;
+const EXIT_CHECK_MS = 20;
 
 /** Knows whether the driver lives. One that gives no sign of life for `deathTimeoutMs` is given up. */
 export class DriverWatch {
@@ -36,7 +41,12 @@ export class DriverWatch {
 
   /** Whether the driver has ended. One that is stopped, or cannot be reached, may still come back. */
   async isDriverGone(): Promise<boolean> {
-    return (await this.#options.pulse.feel()) === "gone";
+    const { clock, pulse } = this.#options;
+    for (let waitedMs = 0; waitedMs < EXIT_MS; waitedMs += EXIT_CHECK_MS) {
+      if ((await pulse.feel()) === "gone") return true;
+      await delay(EXIT_CHECK_MS, { clock });
+    }
+    return false;
   }
 
   #schedule(): Timer {

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../base/clock.ts";
-import { Deque } from "../base/deque.ts";
+import { MusterError } from "../base/errors.ts";
+import { encodeError } from "../wire/errors.ts";
 import {
   packReports,
   ReportKind,
@@ -8,22 +9,24 @@ import {
   readReportBatch,
   readTaskBatch,
 } from "../wire/protocol.ts";
-import { SlotRing } from "./slot-ring.ts";
+import { SLOTS, Slots } from "./slots.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
 
 /** What a lane tells whoever holds it. */
 export interface LaneSink {
-  ready(lane: Lane): void;
   /** The body of a reports frame. */
   reports(body: Uint8Array): void;
   /** Attempts that run, as `[id, attempt]` pairs. */
   started(ids: readonly number[]): void;
   /** Attempts that never started and never will here, as `[id, attempt]` pairs. */
   returned(lane: number, ids: readonly number[]): void;
-  message(lane: Lane, message: Exclude<FromThread, { type: "ready" | "reports" }>): void;
+  message(lane: Lane, message: LaneMessage): void;
   /** Threads end before they can run anything. */
   broken(reason: string): void;
 }
+
+/** What a lane does not handle itself. */
+export type LaneMessage = Exclude<FromThread, { type: "ready" | "reports" | "flushed" }>;
 
 export interface LaneOptions {
   readonly index: number;
@@ -31,7 +34,7 @@ export interface LaneOptions {
   readonly clock: Clock;
   readonly sink: LaneSink;
   /** What the next thread starts with. */
-  readonly data: () => Omit<ThreadData, "ring" | "lane">;
+  readonly data: () => Omit<ThreadData, "slots" | "lane">;
   /** Megabytes of heap that a thread may use. */
   readonly heapLimitMb: number | undefined;
   /** Milliseconds an attempt of this function may run. */
@@ -40,26 +43,19 @@ export interface LaneOptions {
   readonly timeoutGraceMs: number;
 }
 
-interface LaneBatch {
-  readonly ids: Uint32Array;
-  readonly attempts: Uint32Array;
-  readonly functions: Uint32Array;
-  readonly firstSequence: number;
-  /** All before it are over. */
-  head: number;
-}
-
 /** One attempt in a lane. */
-interface Place {
+interface Held {
   readonly id: number;
   readonly attempt: number;
   readonly fn: number;
-  readonly sequence: number;
+  readonly slot: number;
+  /** When it was first seen running. */
+  startedAt: number | undefined;
+  ending: Ending | undefined;
 }
 
-/** An attempt that is being ended: how, and what ends its thread if it does not end by itself. */
+/** How an attempt is being ended, and what ends its thread if it does not end by itself. */
 interface Ending {
-  readonly place: Place;
   readonly kind: ReportKindNumber;
   readonly threadEndsAt: number;
   readonly timer: Timer;
@@ -67,13 +63,13 @@ interface Ending {
 
 /** Why a thread ended, as far as it said. */
 interface ThreadEnd {
-  reason: string;
-  outOfMemory: boolean;
+  readonly reason: string;
+  readonly outOfMemory: boolean;
 }
 
 /** How often a lane looks which of its tasks have started, in milliseconds. */
 const WATCH_MS = 20;
-/** So many threads in a row that end before they are ready: it will not get better. */
+/** So many threads in a row that end before they could start a task: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
 const NEIGHBOUR_ENDED: ThreadEnd = {
   outOfMemory: false,
@@ -87,17 +83,20 @@ const NEIGHBOUR_ENDED: ThreadEnd = {
 export class Lane {
   readonly index: number;
   readonly #options: LaneOptions;
-  readonly #batches = new Deque<LaneBatch>();
-  readonly #endings = new Map<number, Ending>();
-  /** When an attempt was first seen running, by sequence number. */
-  readonly #startedAt = new Map<number, number>();
+  /** What is here and has not been heard to end, oldest first. */
+  readonly #held = new Map<number, Held>();
   #thread: Worker;
-  #ring = new SlotRing();
-  #nextSequence = 0;
+  #slots = new Slots();
+  #freeSlots: number[] = [];
+  /** Of tasks that were taken back, until the thread has passed over them. */
+  #recalledSlots: number[] = [];
+  #nextSlot = 0;
   #watch: Timer | undefined;
   #end: ThreadEnd | undefined;
   #isReady = false;
+  /** Threads in a row that ended without having started a task. */
   #bootFailures = 0;
+  #flushed: PromiseWithResolvers<void> | undefined;
   #closed = false;
 
   constructor(options: LaneOptions) {
@@ -107,8 +106,7 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    this.#dropFinished();
-    return this.#batches.size === 0;
+    return this.#held.size === 0;
   }
 
   post(message: ToThread): void {
@@ -117,206 +115,218 @@ export class Lane {
 
   /** @param body of a tasks frame, in a buffer of its own: it moves to the thread */
   run(body: Uint8Array<ArrayBuffer>): void {
-    const table = readTaskBatch(body);
-    // The table's memory leaves with the body.
-    const batch: LaneBatch = {
-      ids: table.ids.slice(),
-      attempts: table.attempts.slice(),
-      functions: table.functions.slice(),
-      firstSequence: this.#nextSequence,
-      head: 0,
-    };
-    this.#nextSequence += batch.ids.length;
-    for (let offset = 0; offset < batch.ids.length; offset++) this.#ring.queue(batch.firstSequence + offset);
-    this.#batches.push(batch);
-    this.#thread.postMessage(
-      { type: "tasks", body: body.buffer, firstSequence: batch.firstSequence } satisfies ToThread,
-      [body.buffer],
-    );
+    const { ids, attempts, functions } = readTaskBatch(body);
+    const slots = new Uint32Array(ids.length);
+    for (let row = 0; row < ids.length; row++) {
+      const slot = this.#takeSlot();
+      const held = { id: ids[row]!, attempt: attempts[row]!, fn: functions[row]!, slot };
+      this.#held.set(held.id, { ...held, startedAt: undefined, ending: undefined });
+      this.#slots.queue(slot);
+      slots[row] = slot;
+    }
+    const message: ToThread = { type: "tasks", body: body.buffer, slots };
+    this.#thread.postMessage(message, [body.buffer, slots.buffer]);
     this.#watch ??= this.#options.clock.after(WATCH_MS, () => this.#look());
   }
 
   /** `false` when the attempt is not here (any more). */
   cancel(id: number, attempt: number, graceMs: number): boolean {
-    for (const place of this.#places()) {
-      if (place.id !== id || place.attempt !== attempt) continue;
-      if (this.#ring.recall(place.sequence)) this.#report(place, ReportKind.cancelled, undefined);
-      else this.#endAttempt(place, ReportKind.cancelled, graceMs);
-      return true;
-    }
-    return false;
+    const held = this.#held.get(id);
+    if (held?.attempt !== attempt) return false;
+    if (this.#recall(held)) this.#report(held, ReportKind.cancelled, undefined);
+    else this.#endAttempt(held, ReportKind.cancelled, graceMs);
+    return true;
   }
 
   /** Takes back up to `count` attempts that have not started, the last ones first. */
   recall(count: number): void {
-    const places = [...this.#places()];
     const ids: number[] = [];
-    for (let index = places.length - 1; index >= 0 && ids.length < count * 2; index--) {
-      const place = places[index]!;
-      if (this.#ring.recall(place.sequence)) ids.push(place.id, place.attempt);
+    for (const held of [...this.#held.values()].reverse()) {
+      if (ids.length >= count * 2) break;
+      if (this.#recall(held)) ids.push(held.id, held.attempt);
     }
     if (ids.length > 0) this.#options.sink.returned(this.index, ids);
+  }
+
+  /** Resolves when what its tasks printed has arrived. A thread that is busy is not waited for. */
+  flush(): Promise<void> {
+    if (!this.isIdle || !this.#isReady) return Promise.resolve();
+    this.#flushed ??= Promise.withResolvers<void>();
+    this.post({ type: "flush" });
+    return this.#flushed.promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch?.cancel();
-    for (const ending of this.#endings.values()) ending.timer.cancel();
+    for (const { ending } of this.#held.values()) ending?.timer.cancel();
     await this.#thread.terminate();
   }
 
   #startThread(): Worker {
-    const { file, data, heapLimitMb, sink } = this.#options;
+    const { file, data, heapLimitMb } = this.#options;
     this.#isReady = false;
     this.#end = undefined;
     const thread = new Worker(file, {
-      workerData: { ...data(), ring: this.#ring.buffer, lane: this.index } satisfies ThreadData,
+      workerData: { ...data(), slots: this.#slots.buffer, lane: this.index } satisfies ThreadData,
       resourceLimits: heapLimitMb === undefined ? {} : { maxOldGenerationSizeMb: heapLimitMb },
     });
     thread.on("message", (message: FromThread) => this.#receive(message));
     thread.on("error", (error: Error & { code?: string }) => {
       const outOfMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
-      this.#end = {
-        outOfMemory,
-        reason: outOfMemory
-          ? `its thread ran out of memory (the heap limit is ${heapLimitMb ?? "Node's default"}${heapLimitMb ? " MiB" : ""})`
-          : `an error outside of any task's promise ended its thread: ${error.stack ?? String(error)}`,
-      };
+      const limit = heapLimitMb === undefined ? "Node's default" : `${heapLimitMb} MiB`;
+      const reason = outOfMemory
+        ? `its thread ran out of memory (the heap limit is ${limit})`
+        : `an error outside of any task's promise ended its thread: ${error.stack ?? String(error)}`;
+      this.#end = { outOfMemory, reason };
     });
     thread.on("exit", (code) => {
       if (this.#closed || thread !== this.#thread) return;
-      this.#replaceThread(
-        this.#end ?? { outOfMemory: false, reason: `its thread ended by process.exit(${code})` },
-      );
+      const end = this.#end ?? { outOfMemory: false, reason: `its thread ended by process.exit(${code})` };
+      this.#replaceThread(end);
     });
-    if (this.#bootFailures > MAX_BOOT_FAILURES) sink.broken("task threads end before they are ready");
     return thread;
   }
 
   #receive(message: FromThread): void {
-    if (message.type === "ready") {
-      this.#isReady = true;
+    if (message.type === "ready") this.#isReady = true;
+    else if (message.type === "flushed") this.#settleFlush();
+    else if (message.type === "reports") {
+      const body = new Uint8Array(message.body);
       this.#bootFailures = 0;
-      this.#options.sink.ready(this);
-    } else if (message.type === "reports") {
-      this.#options.sink.reports(this.#withEndings(new Uint8Array(message.body)));
+      this.#heardEnds(body);
+      this.#options.sink.reports(body);
     } else {
       this.#options.sink.message(this, message);
     }
   }
 
-  /** What ended because it was told to is reported as that, whatever it said at its end. */
-  #withEndings(body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    if (this.#endings.size === 0) return body;
+  /** Lets go of what ended. What ended because it was told to is reported as that, whatever it said at its end. */
+  #heardEnds(body: Uint8Array): void {
     const { ids, attempts, kinds } = readReportBatch(body);
-    for (const { place, kind, timer } of [...this.#endings.values()]) {
-      const row = ids.findIndex((id, index) => id === place.id && attempts[index] === place.attempt);
-      if (row < 0) continue;
-      kinds[row] = kind;
-      timer.cancel();
-      this.#endings.delete(place.sequence);
+    for (let row = 0; row < ids.length; row++) {
+      const held = this.#held.get(ids[row]!);
+      if (held === undefined || held.attempt !== attempts[row]) continue;
+      this.#held.delete(held.id);
+      this.#freeSlots.push(held.slot);
+      if (held.ending === undefined) continue;
+      held.ending.timer.cancel();
+      kinds[row] = held.ending.kind;
     }
-    return body;
+  }
+
+  #takeSlot(): number {
+    const free = this.#freeSlots.pop();
+    if (free !== undefined) return free;
+    if (this.#nextSlot < SLOTS) return this.#nextSlot++;
+    this.#freeSlots = this.#recalledSlots.filter((slot) => this.#slots.isFree(slot));
+    this.#recalledSlots = this.#recalledSlots.filter((slot) => !this.#slots.isFree(slot));
+    const passed = this.#freeSlots.pop();
+    if (passed === undefined)
+      throw new MusterError("PROTOCOL", `More than ${SLOTS} tasks were sent to one thread.`);
+    return passed;
+  }
+
+  /** `true` when the attempt had not started, and now never will. */
+  #recall(held: Held): boolean {
+    if (!this.#slots.recall(held.slot)) return false;
+    this.#held.delete(held.id);
+    this.#recalledSlots.push(held.slot);
+    return true;
   }
 
   /** Tells the attempt to end, and ends its thread when it does not; asked again, it may be given less time. */
-  #endAttempt(place: Place, kind: ReportKindNumber, graceMs: number): void {
+  #endAttempt(held: Held, kind: ReportKindNumber, graceMs: number): void {
     const { clock } = this.#options;
-    const asked = this.#endings.get(place.sequence);
+    const asked = held.ending;
     const threadEndsAt = Math.min(clock.now() + graceMs, asked?.threadEndsAt ?? Number.POSITIVE_INFINITY);
     if (asked?.threadEndsAt === threadEndsAt) return;
     asked?.timer.cancel();
     const timer = clock.after(threadEndsAt - clock.now(), () => void this.#thread.terminate());
-    this.#endings.set(place.sequence, { place, kind: asked?.kind ?? kind, threadEndsAt, timer });
+    held.ending = { kind: asked?.kind ?? kind, threadEndsAt, timer };
     if (asked !== undefined) return;
-    const reason = kind === ReportKind.timeout ? "timeout" : "cancelled";
-    this.post({ type: "abort", sequence: place.sequence, reason });
-  }
-
-  /** What is here and not over, oldest first. */
-  *#places(): Generator<Place> {
-    for (const batch of this.#batches) {
-      for (let offset = batch.head; offset < batch.ids.length; offset++) {
-        const sequence = batch.firstSequence + offset;
-        if (this.#ring.isOver(sequence)) continue;
-        yield {
-          id: batch.ids[offset]!,
-          attempt: batch.attempts[offset]!,
-          fn: batch.functions[offset]!,
-          sequence,
-        };
-      }
-    }
-  }
-
-  #dropFinished(): void {
-    for (let batch = this.#batches.peek(); batch !== undefined; batch = this.#batches.peek()) {
-      while (batch.head < batch.ids.length && this.#ring.isOver(batch.firstSequence + batch.head)) {
-        this.#startedAt.delete(batch.firstSequence + batch.head);
-        batch.head++;
-      }
-      if (batch.head < batch.ids.length) return;
-      this.#batches.shift();
-    }
+    this.post({
+      type: "abort",
+      slot: held.slot,
+      reason: kind === ReportKind.timeout ? "timeout" : "cancelled",
+    });
   }
 
   /** Tells which attempts run, and ends those that run too long. Looks again while there is something here. */
   #look(): void {
     const { clock, sink, timeoutMs, timeoutGraceMs } = this.#options;
     const now = clock.now();
-    this.#dropFinished();
     const started: number[] = [];
-    for (const place of this.#places()) {
+    for (const held of this.#held.values()) {
       // Tasks start in order: behind one that has not, none has.
-      if (!this.#ring.isStarted(place.sequence)) break;
-      const startedAt = this.#startedAt.get(place.sequence);
-      if (startedAt === undefined) {
-        this.#startedAt.set(place.sequence, now);
-        started.push(place.id, place.attempt);
+      if (!this.#slots.isStarted(held.slot)) break;
+      if (held.startedAt === undefined) {
+        held.startedAt = now;
+        started.push(held.id, held.attempt);
         continue;
       }
-      const limitMs = timeoutMs(place.fn);
-      if (limitMs !== undefined && now - startedAt >= limitMs) {
-        this.#endAttempt(place, ReportKind.timeout, timeoutGraceMs);
+      const limitMs = timeoutMs(held.fn);
+      if (limitMs !== undefined && now - held.startedAt >= limitMs) {
+        this.#endAttempt(held, ReportKind.timeout, timeoutGraceMs);
       }
     }
     if (started.length > 0) sink.started(started);
-    this.#watch = this.#batches.size === 0 ? undefined : clock.after(WATCH_MS, () => this.#look());
+    this.#watch = this.isIdle ? undefined : clock.after(WATCH_MS, () => this.#look());
   }
 
   /** The thread is gone: what had started is lost, what had not goes back, and a new thread begins. */
   #replaceThread(end: ThreadEnd): void {
-    if (!this.#isReady) this.#bootFailures++;
-    const returned: number[] = [];
-    for (const place of this.#places()) {
-      const ending = this.#endings.get(place.sequence);
-      if (ending !== undefined) this.#report(place, ending.kind, undefined);
-      else if (this.#ring.recall(place.sequence)) returned.push(place.id, place.attempt);
-      else this.#report(place, ReportKind.lost, this.#endings.size > 0 ? NEIGHBOUR_ENDED : end);
+    const held = [...this.#held.values()];
+    const started = held.filter(({ slot }) => this.#slots.isStarted(slot));
+    const waiting = held.filter(({ slot }) => !this.#slots.isStarted(slot));
+    this.#held.clear();
+    this.#settleFlush();
+    const wasEnded = started.some(({ ending }) => ending !== undefined);
+    for (const attempt of started) {
+      attempt.ending?.timer.cancel();
+      if (attempt.ending !== undefined) this.#report(attempt, attempt.ending.kind, undefined);
+      else this.#report(attempt, ReportKind.lost, wasEnded ? NEIGHBOUR_ENDED : end);
     }
-    for (const ending of this.#endings.values()) ending.timer.cancel();
-    this.#endings.clear();
-    this.#startedAt.clear();
-    this.#batches.clear();
-    this.#ring = new SlotRing();
-    this.#nextSequence = 0;
+    if (started.length > 0) this.#bootFailures = 0;
+    else if (waiting.length > 0 || !this.#isReady) this.#bootFailures++;
+    if (this.#bootFailures > MAX_BOOT_FAILURES) this.#giveUp(waiting, end);
+    else if (waiting.length > 0)
+      this.#options.sink.returned(
+        this.index,
+        waiting.flatMap(({ id, attempt }) => [id, attempt]),
+      );
+    this.#slots = new Slots();
+    this.#freeSlots = [];
+    this.#recalledSlots = [];
+    this.#nextSlot = 0;
     this.#thread = this.#startThread();
-    if (returned.length > 0) this.#options.sink.returned(this.index, returned);
   }
 
-  #report(place: Place, kind: ReportKindNumber, outcome: unknown): void {
+  /** The thread ends before any task: because it cannot start at all, or by what importing the flow's code does. */
+  #giveUp(waiting: readonly Held[], end: ThreadEnd): void {
+    if (!this.#isReady) {
+      this.#options.sink.broken(`task threads end before they are ready: ${end.reason}`);
+      return;
+    }
+    const message = `Importing the flow's code on a worker ended its thread, ${this.#bootFailures} times in a row: ${end.reason}.`;
+    const error = encodeError(new MusterError("CODE", message));
+    for (const attempt of waiting) this.#report(attempt, ReportKind.failure, error);
+  }
+
+  #settleFlush(): void {
+    this.#flushed?.resolve();
+    this.#flushed = undefined;
+  }
+
+  #report(held: Held, kind: ReportKindNumber, outcome: unknown): void {
+    const ranMs = held.startedAt === undefined ? 0 : this.#options.clock.now() - held.startedAt;
     const table = {
       lane: this.index,
-      ids: Uint32Array.of(place.id),
-      attempts: Uint32Array.of(place.attempt),
+      ids: Uint32Array.of(held.id),
+      attempts: Uint32Array.of(held.attempt),
       kinds: Uint32Array.of(kind),
-      durationsUs: Uint32Array.of(this.#ranUs(place.sequence)),
+      durationsUs: Uint32Array.of(Math.min(ranMs * 1000, 0xffffffff)),
     };
     this.#options.sink.reports(packReports(table, [outcome]));
-  }
-
-  #ranUs(sequence: number): number {
-    const startedAt = this.#startedAt.get(sequence);
-    return startedAt === undefined ? 0 : Math.min((this.#options.clock.now() - startedAt) * 1000, 0xffffffff);
   }
 }

@@ -1,9 +1,10 @@
 import { systemClock } from "../base/clock.ts";
+import { withDeadline } from "../base/wait.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
 import type { LogEvent } from "../events/event.ts";
 import { type CodeMessage, type DefineMessage, type RunMessage, readTaskBatch } from "../wire/protocol.ts";
-import { Lane, type LaneSink } from "./lane.ts";
-import type { BlobPlace, FromThread, ThreadCode, ToThread } from "./thread-messages.ts";
+import { Lane, type LaneMessage, type LaneSink } from "./lane.ts";
+import type { BlobPlace, ThreadCode, ToThread } from "./thread-messages.ts";
 import { workerFile } from "./worker-file.ts";
 
 /** What lanes need from the side that they are linked to. */
@@ -42,7 +43,6 @@ export class Lanes {
   constructor(options: LanesOptions) {
     this.#options = options;
     const sink: LaneSink = {
-      ready: () => {},
       reports: (body) => options.sink.reports(body),
       started: (ids) => options.sink.started(ids),
       returned: (lane, ids) => options.sink.returned(lane, ids),
@@ -67,7 +67,7 @@ export class Lanes {
   }
 
   get isIdle(): boolean {
-    return this.#lanes.every((lane) => lane.isIdle);
+    return this.#ready === undefined && this.#lanes.every((lane) => lane.isIdle);
   }
 
   startRun(run: RunMessage, blobs: BlobPlace): void {
@@ -116,6 +116,12 @@ export class Lanes {
     this.#inOrder(() => this.#lanes[lane]?.recall(count));
   }
 
+  /** Resolves when what tasks printed has arrived, or after `timeoutMs`. */
+  async flush(timeoutMs: number): Promise<void> {
+    const flushed = Promise.all(this.#lanes.map((lane) => lane.flush()));
+    await withDeadline(flushed, "The flush", { timeoutMs }).catch(() => undefined);
+  }
+
   /** Ends all threads, whatever they do. */
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
@@ -155,7 +161,7 @@ export class Lanes {
     };
   }
 
-  #fromThread(lane: Lane, message: Exclude<FromThread, { type: "ready" | "reports" }>): void {
+  #fromThread(lane: Lane, message: LaneMessage): void {
     if (message.type === "log") {
       this.#options.sink.log(message.event);
       return;

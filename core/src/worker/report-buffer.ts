@@ -12,7 +12,6 @@ export class ReportBuffer {
   #attempts: number[] = [];
   #kinds: number[] = [];
   #durationsUs: number[] = [];
-  #sequences: number[] = [];
   #outcomes: unknown[] = [];
   #firstAt = 0;
 
@@ -25,7 +24,7 @@ export class ReportBuffer {
   }
 
   add(
-    task: { id: number; attempt: number; sequence: number },
+    task: { id: number; attempt: number },
     kind: ReportKindNumber,
     outcome: unknown,
     times: { startedAt: number; endedAt: number },
@@ -35,7 +34,6 @@ export class ReportBuffer {
     this.#attempts.push(task.attempt);
     this.#kinds.push(kind);
     this.#durationsUs.push(Math.min((times.endedAt - times.startedAt) * 1000, 0xffffffff));
-    this.#sequences.push(task.sequence);
     this.#outcomes.push(outcome);
   }
 
@@ -45,7 +43,7 @@ export class ReportBuffer {
   }
 
   /** All of them, packed, and the buffer is empty again. */
-  take(): { body: Uint8Array<ArrayBuffer>; sequences: readonly number[] } {
+  take(): Uint8Array<ArrayBuffer> {
     const body = packReports(
       {
         lane: this.#lane,
@@ -56,13 +54,11 @@ export class ReportBuffer {
       },
       this.#outcomes,
     );
-    const sequences = this.#sequences;
     this.#ids = [];
     this.#attempts = [];
     this.#kinds = [];
     this.#durationsUs = [];
-    this.#sequences = [];
     this.#outcomes = [];
-    return { body, sequences };
+    return body;
   }
 }

@@ -19,7 +19,7 @@ import {
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
 import { ReportBuffer } from "./report-buffer.ts";
 import { type BlobSource, fetchDependencies, resolveArguments } from "./resolve-arguments.ts";
-import { SlotRing } from "./slot-ring.ts";
+import { Slots } from "./slots.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
@@ -31,7 +31,7 @@ interface Batch {
   readonly attempts: Uint32Array;
   readonly functions: Uint32Array;
   readonly bodies: TaskBodies;
-  readonly firstSequence: number;
+  readonly slots: Uint32Array;
   next: number;
 }
 
@@ -39,7 +39,7 @@ interface Batch {
 interface Attempt {
   readonly id: number;
   readonly attempt: number;
-  readonly sequence: number;
+  readonly slot: number;
   readonly fn: ThreadFunction;
   readonly scope: TaskScope;
   readonly startedAt: number;
@@ -55,12 +55,12 @@ const SHORT_TASK_MS = 0.5;
 class TaskThread {
   readonly #port: MessagePort;
   readonly #concurrency: number;
-  readonly #ring: SlotRing;
+  readonly #slots: Slots;
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
   readonly #reports: ReportBuffer;
   readonly #batches = new Deque<Batch>();
-  /** Attempts that wait for something, by sequence number. */
+  /** Attempts that wait for something, by slot. */
   readonly #waiting = new Map<number, Attempt>();
   readonly #warned = new Set<string>();
   readonly #workerId: string;
@@ -71,7 +71,7 @@ class TaskThread {
     this.#port = port;
     this.#concurrency = data.concurrency;
     this.#workerId = data.workerId;
-    this.#ring = new SlotRing(data.ring);
+    this.#slots = new Slots(data.slots);
     this.#reports = new ReportBuffer(data.lane);
     this.#blobs = new ThreadBlobs(port, data.blobPrefix, data.blobs);
     if (data.run !== undefined) this.#setRun(data.run);
@@ -82,7 +82,7 @@ class TaskThread {
   receive(message: ToThread): void {
     switch (message.type) {
       case "tasks":
-        this.#addBatch(new Uint8Array(message.body), message.firstSequence);
+        this.#addBatch(new Uint8Array(message.body), message.slots);
         this.#pump();
         return;
       case "run":
@@ -97,12 +97,15 @@ class TaskThread {
         return;
       case "abort":
         this.#waiting
-          .get(message.sequence)
+          .get(message.slot)
           ?.scope.abort(
             message.reason === "timeout"
               ? new MusterError("TASK_TIMEOUT", "The task took longer than its timeout.")
               : new MusterError("TASK_CANCELLED", "The task was cancelled."),
           );
+        return;
+      case "flush":
+        process.stdout.write("", () => process.stderr.write("", () => this.#post({ type: "flushed" })));
         return;
       case "blob":
         this.#blobs.settle(message.id, message.error);
@@ -122,11 +125,11 @@ class TaskThread {
     };
   }
 
-  #addBatch(body: Uint8Array, firstSequence: number): void {
+  #addBatch(body: Uint8Array, slots: Uint32Array): void {
     const batch = readTaskBatch(body);
     const bodies = unpackMessage<TaskBodies>(body.subarray(batch.bodiesAt));
     const { ids, attempts, functions } = batch;
-    this.#batches.push({ ids, attempts, functions, bodies, firstSequence, next: 0 });
+    this.#batches.push({ ids, attempts, functions, bodies, slots, next: 0 });
   }
 
   /** Starts tasks while there is room for one. */
@@ -153,10 +156,10 @@ class TaskThread {
     }
     batch.next++;
     if (batch.next === batch.ids.length) this.#batches.shift();
-    const sequence = batch.firstSequence + index;
+    const slot = batch.slots[index]!;
     // What finished before must not be lost with a task that may end this thread.
     if (fn.averageMs > SHORT_TASK_MS) this.#flush();
-    if (this.#ring.start(sequence)) this.#start(fn, batch, index);
+    if (this.#slots.start(slot)) this.#start(fn, batch, index);
     return true;
   }
 
@@ -166,7 +169,7 @@ class TaskThread {
     const attempt: Attempt = {
       id,
       attempt: attemptNumber,
-      sequence: batch.firstSequence + index,
+      slot: batch.slots[index]!,
       fn,
       scope: new TaskScope(this.#run!, fn.name, id, attemptNumber),
       startedAt: performance.now(),
@@ -220,7 +223,7 @@ class TaskThread {
   }
 
   #wait(attempt: Attempt, result: PromiseLike<unknown>): void {
-    this.#waiting.set(attempt.sequence, attempt);
+    this.#waiting.set(attempt.slot, attempt);
     result.then(
       (value) => this.#settled(attempt, () => this.#succeed(attempt, value)),
       (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
@@ -228,7 +231,7 @@ class TaskThread {
   }
 
   #settled(attempt: Attempt, report: () => void): void {
-    this.#waiting.delete(attempt.sequence);
+    this.#waiting.delete(attempt.slot);
     report();
     this.#pump();
   }
@@ -253,7 +256,7 @@ class TaskThread {
         return;
       }
       // It counts as running until the engine has its result: then the worker may die without loss.
-      this.#waiting.set(attempt.sequence, attempt);
+      this.#waiting.set(attempt.slot, attempt);
       blob.then(
         (stored) => this.#settled(attempt, () => this.#report(attempt, ReportKind.success, stored)),
         (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
@@ -278,9 +281,8 @@ class TaskThread {
 
   #flush(): void {
     if (this.#reports.isEmpty) return;
-    const { body, sequences } = this.#reports.take();
+    const body = this.#reports.take();
     this.#port.postMessage({ type: "reports", body: body.buffer } satisfies FromThread, [body.buffer]);
-    for (const sequence of sequences) this.#ring.free(sequence);
   }
 
   /** Once a task: a class instance arrives as a plain object, and whoever wrote it may not expect that. */

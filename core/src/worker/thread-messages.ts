@@ -12,7 +12,7 @@ export interface BlobPlace {
 /** What a task thread is started with. */
 export interface ThreadData {
   readonly lane: number;
-  readonly ring: SharedArrayBuffer;
+  readonly slots: SharedArrayBuffer;
   readonly concurrency: number;
   readonly workerId: string;
   /** Makes the names of this thread's blobs unlike every other's. */
@@ -30,15 +30,18 @@ export type ThreadCode =
   | { readonly kind: "inline"; readonly id: string; readonly source: string };
 
 export type ToThread =
-  | { readonly type: "tasks"; readonly body: ArrayBuffer; readonly firstSequence: number }
+  | { readonly type: "tasks"; readonly body: ArrayBuffer; readonly slots: Uint32Array<ArrayBuffer> }
   | { readonly type: "run"; readonly run: RunMessage; readonly blobs: BlobPlace }
   | { readonly type: "code"; readonly code: ThreadCode }
   | { readonly type: "define"; readonly define: DefineMessage }
-  | { readonly type: "abort"; readonly sequence: number; readonly reason: "cancelled" | "timeout" }
+  | { readonly type: "abort"; readonly slot: number; readonly reason: "cancelled" | "timeout" }
+  /** Answer when all that was printed has left. */
+  | { readonly type: "flush" }
   | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
 
 export type FromThread =
   | { readonly type: "ready" }
+  | { readonly type: "flushed" }
   | { readonly type: "reports"; readonly body: ArrayBuffer }
   | { readonly type: "log"; readonly event: LogEvent }
   /** The thread wants this blob in its directory. */

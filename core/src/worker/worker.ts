@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly clock?: Clock;
 }
 
+/** What tasks printed has so long to arrive before a worker ends, in milliseconds. */
+const FLUSH_MS = 500;
 /** How often a draining worker looks whether its last task ended, in milliseconds. */
 const DRAIN_CHECK_MS = 5;
 /** Who started this process; another one adopts it when that one ends. */
@@ -55,6 +57,7 @@ export class Worker {
   #blobs: WorkerBlobs | undefined;
   readonly #watch: DriverWatch | undefined;
   #heartbeat: Timer | undefined;
+  #askedToDrain = false;
   #draining = false;
   #ended = false;
 
@@ -94,11 +97,19 @@ export class Worker {
     } satisfies HelloMessage);
   }
 
-  /** Takes no new tasks, hands back what has not started, finishes what has, and leaves. */
+  /**
+   * Asks to leave: hands back what has not started, finishes what has, and goes. The engine answers in the order of
+   * its tasks, so that none is on its way here when this worker is gone.
+   */
   drain(): void {
+    if (this.#askedToDrain) return;
+    this.#askedToDrain = true;
+    this.#send(FrameType.draining, {});
+  }
+
+  #drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#send(FrameType.draining, {});
     for (let lane = 0; lane < this.#options.settings.threads; lane++) {
       this.#lanes.recall(lane, Number.MAX_SAFE_INTEGER);
     }
@@ -112,15 +123,19 @@ export class Worker {
     return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, lost });
   }
 
-  #leaveWhenIdle(wasIdle = false): void {
-    const { isIdle } = this.#lanes;
-    // A task is over in the shared memory a moment before its result arrives here as a message: look twice.
-    if (!isIdle || !wasIdle) {
-      this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle(isIdle));
+  #leaveWhenIdle(): void {
+    if (!this.#lanes.isIdle) {
+      this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle());
       return;
     }
     this.#send(FrameType.goodbye, { reason: "drained" });
-    void this.#channel.drained().then(() => this.#end(WorkerExitCode.done));
+    void this.#channel.drained().then(() => this.#leave());
+  }
+
+  /** Ends in peace: what tasks printed arrives first. */
+  async #leave(): Promise<void> {
+    await this.#lanes.flush(FLUSH_MS);
+    this.#end(WorkerExitCode.done);
   }
 
   #receive(type: number, body: Buffer): void {
@@ -158,10 +173,10 @@ export class Worker {
         void this.#blobs?.forget(unpackMessage<{ ids: string[] }>(body).ids);
         return;
       case FrameType.drain:
-        this.drain();
+        this.#drain();
         return;
       case FrameType.shutdown:
-        this.#end(WorkerExitCode.done);
+        void this.#leave();
         return;
       case FrameType.ping:
         return;

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { processesWith } from "./left-behind.ts";
+import { blobDirectoriesOf, processesWith } from "./left-behind.ts";
 
 const MUSTER = join(
   dirname(createRequire(import.meta.url).resolve("@muster/core/package.json")),
@@ -61,11 +62,11 @@ export class Child implements AsyncDisposable {
 
   /** A program of the folder `fixtures`. */
   static fixture(name: string, args: readonly string[] = [], nodeOptions: readonly string[] = []): Child {
-    return new Child([
-      ...nodeOptions,
-      fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)),
-      ...args,
-    ]);
+    return new Child([...nodeOptions, Child.pathOf(name), ...args]);
+  }
+
+  static pathOf(fixture: string): string {
+    return fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
   }
 
   get pid(): number {
@@ -107,6 +108,7 @@ export class Child implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pid of this.processes()) process.kill(pid, "SIGKILL");
     await this.ended;
+    for (const directory of blobDirectoriesOf(this.pid)) rmSync(directory, { recursive: true, force: true });
   }
 
   #told(): void {

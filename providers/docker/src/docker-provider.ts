@@ -13,14 +13,14 @@ import {
   workerFile,
 } from "@muster/core";
 import type Docker from "dockerode";
+import { BOOTSTRAP, bootstrapInput } from "./bootstrap.ts";
 import { addressOf, connectEngine } from "./connect.ts";
-import { putWorkerFiles, userNumber } from "./container-files.ts";
 import type { DockerSettings } from "./docker-options.ts";
 import { engineError, explain, isPermanent } from "./engine-errors.ts";
 import { engineEvents } from "./engine-events.ts";
 import { type Placement, placeWorkers } from "./hub-address.ts";
 import { type ImageFacts, provideImage } from "./image.ts";
-import { LABEL, SECRET_FILE, workerPath } from "./labels.ts";
+import { LABEL } from "./labels.ts";
 import { WorkerContainer } from "./worker-container.ts";
 
 const DEFAULT_IMAGE = "node:24-bookworm-slim";
@@ -36,7 +36,7 @@ interface Opened {
   readonly labels: Readonly<Record<string, string>>;
   /** What the engine's clock shows more than ours, in milliseconds. */
   readonly clockOffsetMs: number;
-  /** Of the image has none that is the same. */
+  /** The worker's file; undefined when the image has the same. */
   readonly worker: Buffer | undefined;
   readonly leaseTimer: NodeJS.Timeout;
 }
@@ -52,7 +52,6 @@ export class DockerProvider implements WorkerProvider {
   #engine: Docker | undefined;
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
-  #uid: Promise<number> | undefined;
 
   constructor(settings: DockerSettings) {
     this.#settings = settings;
@@ -166,29 +165,20 @@ export class DockerProvider implements WorkerProvider {
   async #start(spec: WorkerSpec): Promise<LaunchResult> {
     const { id } = spec;
     const { memory } = this.#settings;
-    const { env, file: secret } = splitSecrets(spec.env, SECRET_FILE);
+    const { open: env, secret } = splitSecrets(spec.env);
     let worker: WorkerContainer | undefined;
     try {
       const container = await this.#docker.createContainer(this.#containerOptions(id, env));
       worker = new WorkerContainer(id, container, { memory });
       this.#keep(worker);
-      const uid = await this.#userNumber(container);
-      const leasedAt = this.#engineTime();
-      await putWorkerFiles(container, { secret, uid, worker: this.#opened!.worker, leasedAt });
-      await worker.start();
+      await worker.start(bootstrapInput(secret, this.#opened!.worker));
     } catch (error) {
       this.#running.delete(id);
       await worker?.remove().catch(() => undefined);
-      return { id, ok: false, reason: this.#whyNotStarted(error), permanent: isPermanent(error) };
+      return { id, ok: false, reason: explain(error, this.#address), permanent: isPermanent(error) };
     }
     if (!worker.isOver) this.#observations.push({ id, phase: "running" });
     return { id, ok: true };
-  }
-
-  #whyNotStarted(error: unknown): string {
-    const sentence = explain(error, this.#address);
-    if (!/exec: "node"/.test(sentence)) return sentence;
-    return `The image ${this.#opened!.image.name} has no Node, which a worker needs (22 or newer): ${sentence}`;
   }
 
   #keep(worker: WorkerContainer): void {
@@ -209,8 +199,10 @@ export class DockerProvider implements WorkerProvider {
       // The engine takes its time to free a name, so none is used twice.
       name: `muster-${labels[LABEL.run]}-${id}-${this.#clusterId.slice(0, 6)}`,
       Image: image.name,
-      Entrypoint: ["node", workerPath()],
+      Entrypoint: ["node", "--eval", BOOTSTRAP],
       Cmd: [],
+      OpenStdin: true,
+      StdinOnce: true,
       User: user,
       Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       Labels: { ...labels, [LABEL.worker]: id },
@@ -228,12 +220,6 @@ export class DockerProvider implements WorkerProvider {
         ShmSize: memory === undefined ? SHARED_MEMORY : undefined,
       },
     };
-  }
-
-  /** The number of the workers' user, which their secret belongs to. It is the same for all. */
-  #userNumber(container: Docker.Container): Promise<number> {
-    this.#uid ??= userNumber(container, this.#settings.user ?? this.#opened!.image.user);
-    return this.#uid;
   }
 
   #engineTime(): Date {

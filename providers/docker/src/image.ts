@@ -17,8 +17,6 @@ export interface RegistryAuth {
 /** What the provider needs to know of an image. */
 export interface ImageFacts {
   readonly name: string;
-  /** Whom it runs as: a name, a number, or either with a group; empty for root. */
-  readonly user: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +56,7 @@ async function findImage(
 ): Promise<ImageFacts | undefined> {
   try {
     const { Config: config } = await docker.getImage(image).inspect();
-    return { name: image, user: config?.User ?? "", labels: config?.Labels ?? {} };
+    return { name: image, labels: config?.Labels ?? {} };
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw engineError(error, address);

@@ -1,16 +1,16 @@
 import type { Lease, LeaseKeeper } from "@muster/core";
 import type Docker from "dockerode";
 import { addressOf, connectEngine, type DockerConnection } from "./connect.ts";
-import { readLease } from "./container-files.ts";
 import { engineError, isGone } from "./engine-errors.ts";
 import { LABEL } from "./labels.ts";
+import { readLease } from "./lease-file.ts";
 
 /**
  * The containers of all runs on one engine.
  *
  * The engine cannot change a label, so a container's lease is a file in it, which its driver puts there anew from
  * time to time (the engine does so for running containers as well as for others). It holds for as long as the label
- * `muster.lease-ms` says, from when it was put there; one that was never put there, from when the container was made.
+ * `muster.lease-ms` says, from the time of that file; before there is one, from when the container was made.
  * Both times are the engine's own, so nobody's clock has to be right, and whoever may use the engine can judge.
  */
 export class DockerLeases implements LeaseKeeper {
@@ -78,7 +78,7 @@ export class DockerLeases implements LeaseKeeper {
   async #renewedAt(id: string): Promise<number | undefined> {
     const container = this.#docker.getContainer(id);
     try {
-      return (await readLease(container))?.getTime();
+      return (await readLease(container)).getTime();
     } catch (error) {
       if (!isGone(error)) throw error;
       // The file is not there, or the container is not.

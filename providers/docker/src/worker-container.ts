@@ -1,10 +1,10 @@
 import { constants } from "node:os";
-import { Writable } from "node:stream";
+import { type Duplex, Writable } from "node:stream";
 import { LineLog, LineSplitter, type WorkerId, type WorkerObservation } from "@muster/core";
 import type Docker from "dockerode";
-import { putLease } from "./container-files.ts";
 import { isGone } from "./engine-errors.ts";
 import type { ContainerEvent } from "./engine-events.ts";
+import { putLease } from "./lease-file.ts";
 
 /** Milliseconds after the end of its process that a container has to be gone: then its end is told all the same. */
 const GONE_MS = 2000;
@@ -13,6 +13,9 @@ const LAST_OUTPUT_MS = 500;
 
 /** What V8 prints before it aborts. */
 const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/;
+
+/** What the engine's init process prints when it does not find the program. */
+const NO_NODE = /exec node failed: No such file/;
 
 /** One worker's container, from its creation to its removal, which the engine does by itself when it ends. */
 export class WorkerContainer {
@@ -29,7 +32,7 @@ export class WorkerContainer {
   #asked = false;
   #forceAt = Number.POSITIVE_INFINITY;
   #force: NodeJS.Timeout | undefined;
-  #output: (NodeJS.ReadableStream & { destroy(): void }) | undefined;
+  #output: Duplex | undefined;
   #isOver = false;
 
   /** @param options.memory its limit, in bytes */
@@ -48,10 +51,12 @@ export class WorkerContainer {
     return this.#isOver;
   }
 
-  /** Runs it, with its output caught from the first byte on. */
-  async start(): Promise<void> {
-    const stream = await this.#container.attach({ stream: true, stdout: true, stderr: true });
-    this.#catchOutput(stream as unknown as NodeJS.ReadableStream & { destroy(): void });
+  /** Runs it, with something to read, and with its output caught from the first byte on. */
+  async start(input: Buffer): Promise<void> {
+    const all = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+    const stream = (await this.#container.attach(all)) as unknown as Duplex;
+    this.#catchOutput(stream);
+    stream.write(input);
     await this.#container.start();
   }
 
@@ -121,9 +126,9 @@ export class WorkerContainer {
     this.#end.resolve(this.#observation());
   }
 
-  #catchOutput(stream: NodeJS.ReadableStream & { destroy(): void; socket?: { unref(): void } }): void {
+  #catchOutput(stream: Duplex & { unref?(): void }): void {
     this.#output = stream;
-    stream.socket?.unref();
+    stream.unref?.();
     const splitters = [0, 1].map(() => new LineSplitter((line) => this.log.append(line)));
     const [stdout, stderr] = splitters.map(
       (splitter) =>
@@ -157,6 +162,10 @@ export class WorkerContainer {
     const exitCode = this.#exitCode;
     if (exitCode === undefined)
       return { id, phase: "ended", reason: this.#asked ? "it was removed" : "its container is gone" };
+    if (exitCode === 127 && this.log.last(5).some((line) => NO_NODE.test(line))) {
+      const reason = "its image has no Node, which a worker needs (22 or newer)";
+      return { id, phase: "ended", reason, exitCode, permanent: true };
+    }
     const signal = signalOf(exitCode);
     const heap = exitCode === 134 && this.log.last(50).some((line) => HEAP_EXHAUSTED.test(line));
     const outOfMemory = heap || (this.#outOfMemory && exitCode !== 0);

@@ -43,7 +43,8 @@ export class Pulse {
     readonly preamble: Buffer;
     readonly identity: Identity;
   }): Promise<Pulse> {
-    const thread = new Worker(SOURCE, { eval: true, workerData: options });
+    // No options of this process: with --input-type=module the text would be taken for another kind of module.
+    const thread = new Worker(SOURCE, { eval: true, execArgv: [], workerData: options });
     return new Promise((resolve, reject) => {
       thread.once("error", reject);
       thread.once("message", (port: number) => {

@@ -45,7 +45,7 @@ export abstract class WorkerHub extends WireEngine {
       reports: (connection, body) => this.dispatcher.reported(connection.workerId, body),
       started: (connection, ids) => this.dispatcher.started(connection.workerId, ids),
       returned: (connection, ids) => this.dispatcher.returned(connection.workerId, ids),
-      draining: (connection) => this.dispatcher.drainWorker(connection.workerId),
+      draining: (connection) => this.drain(connection.workerId),
       log: (events) => {
         for (const event of events) this.#listener?.log(event);
       },

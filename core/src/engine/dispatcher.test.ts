@@ -1,0 +1,281 @@
+import { expect, test } from "vitest";
+import { ReportKind } from "../wire/protocol.ts";
+import { DEATH, DispatcherRun, engineTask, engineTasks, range, taskFunction } from "./dispatcher.test.kit.ts";
+
+/** Known to take less than a worker could wait for. */
+const shortTasks = (ids: readonly number[]) => engineTasks(ids, { fn: taskFunction({ expectedMs: 0.5 }) });
+
+test("a task goes to a free lane at once, with its function before it, and its end is reported", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  const task = engineTask(1);
+  run.dispatcher.submit([task]);
+  expect(worker.defined).toEqual(["work"]);
+  expect(worker.lanes).toEqual([[1]]);
+
+  worker.starts(1);
+  expect(run.starts).toEqual([{ task, attempt: 1, worker: "w-1" }]);
+  worker.ends(0, ReportKind.success, "the value");
+  expect(run.reports).toMatchObject([
+    { task, attempt: 1, worker: "w-1", kind: "success", value: "the value", durationMs: 1.5 },
+  ]);
+});
+
+test("every lane of every worker gets one task, and the rest wait until one ends", () => {
+  using run = new DispatcherRun();
+  const [first, second] = [run.worker("w-1", { lanes: 2 }), run.worker("w-2")];
+  run.dispatcher.submit(engineTasks(range(1, 5)));
+  expect([...first.lanes, ...second.lanes]).toEqual([[1], [2], [3]]);
+  second.ends(0);
+  expect(second.lanes).toEqual([[4]]);
+  expect([first.defined, second.defined]).toEqual([["work"], ["work"]]);
+});
+
+test("a worker that joins gets what waits, and a lane as many at once as it has room for", () => {
+  using run = new DispatcherRun();
+  run.dispatcher.submit(engineTasks(range(1, 5)));
+  expect(run.worker("w-1", { tasksPerLane: 3 }).lanes).toEqual([[1, 2, 3]]);
+  expect(run.dispatcher.load("w-1")).toBe(3);
+});
+
+test("each way in which an attempt ends is reported as what it is", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit(engineTasks(range(1, 4)));
+  worker.ends(0, ReportKind.timeout, null);
+  worker.ends(0, ReportKind.cancelled, null);
+  worker.ends(0, ReportKind.lost, { reason: "its thread ended" });
+  expect(run.reports).toMatchObject([
+    { kind: "timeout" },
+    { kind: "cancelled" },
+    { kind: "lost", started: true, death: { reason: "its thread ended", lastLines: [] } },
+  ]);
+});
+
+/* ---------------------------------------------------------------------------------------------- ahead of need */
+
+test("short tasks are sent ahead in one message, as many as are expected to take some milliseconds", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit(shortTasks(range(1, 1000)));
+  expect(worker.messages).toBe(1);
+  expect(worker.lanes[0]!.length).toBeGreaterThan(4);
+  expect(worker.lanes[0]!.length).toBeLessThan(20);
+  const window = worker.lanes[0]!.length;
+  for (let end = 0; end < 900; end++) worker.ends(0);
+  expect(worker.lanes[0]!.length).toBeLessThanOrEqual(window);
+  expect(run.reports.map(({ task }) => task.id)).toEqual(range(1, 900));
+});
+
+test("when few are left, every lane gets its share of them", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 4 });
+  run.dispatcher.submit(shortTasks(range(1, 8)));
+  for (const tasks of worker.lanes) expect([1, 2, 3]).toContain(tasks.length);
+  expect(worker.lanes.flat()).toHaveLength(8);
+});
+
+test("tasks of unknown or long duration, and those that are to be alone, are not sent ahead", () => {
+  const short = taskFunction({ expectedMs: 0.5 });
+  const long = taskFunction({ expectedMs: 50 });
+  for (const facts of [{ fn: taskFunction() }, { fn: long }, { fn: short, alone: true }]) {
+    using run = new DispatcherRun();
+    const worker = run.worker("w-1");
+    run.dispatcher.submit(engineTasks(range(1, 5), facts));
+    expect(worker.lanes).toEqual([[1]]);
+  }
+});
+
+test("what lies behind a task that turns out long goes to the lanes that starve", async () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(shortTasks(range(1, 40)));
+  const [stuck, behind] = [worker.lanes[0]![0]!, worker.lanes[0]!.slice(1)];
+  expect(behind.length).toBeGreaterThan(0);
+  const finishSecondLane = (): void => {
+    while (worker.lanes[1]!.length > 0) worker.ends(1);
+  };
+  finishSecondLane();
+  await run.clock.advance(100);
+  expect(worker.lanes[0]).toEqual([stuck]);
+  finishSecondLane();
+  expect(run.reports).toHaveLength(39);
+});
+
+/* -------------------------------------------------------------------------------------- priorities, resources */
+
+test("higher priorities go first", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  const priorities = [0, 0, 2, 1, 2];
+  run.dispatcher.submit(priorities.map((priority, index) => engineTask(index + 1, { priority })));
+  const order: number[] = [];
+  while (worker.lanes[0]!.length > 0) {
+    order.push(worker.lanes[0]![0]!);
+    worker.ends(0);
+  }
+  expect(order).toEqual([3, 5, 4, 1, 2]);
+});
+
+const needing = (id: number, GPU: number) => engineTask(id, { fn: taskFunction({ resources: { GPU } }) });
+
+test("tasks go only to workers that have what they need, and share it", () => {
+  using run = new DispatcherRun();
+  const plain = run.worker("w-1", { lanes: 2 });
+  const gpu = run.worker("w-2", { lanes: 3, resources: { GPU: 2 } });
+  run.dispatcher.submit([needing(1, 1), needing(2, 1), needing(3, 1), engineTask(4)]);
+  expect([plain.lanes, gpu.lanes]).toEqual([
+    [[4], []],
+    [[1], [2], []],
+  ]);
+  gpu.ends(0);
+  expect(gpu.lanes).toEqual([[3], [2], []]);
+});
+
+test("what a large task gives back goes to as many small ones as it suffices for", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 3, resources: { GPU: 2 } });
+  run.dispatcher.submit([needing(1, 2), needing(2, 1), needing(3, 1)]);
+  expect(worker.lanes).toEqual([[1], [], []]);
+  worker.ends(0);
+  expect(worker.lanes.flat().sort()).toEqual([2, 3]);
+});
+
+test("workers of one machine share its resources, and what one frees goes to another", () => {
+  using run = new DispatcherRun({ sharedResources: { GPU: 1 } });
+  const workers = [run.worker("w-1"), run.worker("w-2")];
+  run.dispatcher.submit([needing(1, 1), needing(2, 1)]);
+  expect(workers.map(({ lanes }) => lanes)).toEqual([[[1]], [[]]]);
+  run.dispatcher.drainWorker("w-1");
+  workers[0]!.ends(0);
+  expect(workers[1]!.lanes).toEqual([[2]]);
+});
+
+test("what a lost worker held of the machine's resources is free again", () => {
+  using run = new DispatcherRun({ sharedResources: { GPU: 1 } });
+  run.worker("w-1");
+  const other = run.worker("w-2");
+  run.dispatcher.submit([needing(1, 1), needing(2, 1)]);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(other.lanes).toEqual([[2]]);
+});
+
+/* ------------------------------------------------------------------------------------------- workers that leave */
+
+test("a draining worker gets nothing more, what it gives back goes to others, and its ends still count", () => {
+  using run = new DispatcherRun();
+  const [leaving, staying] = [run.worker("w-1"), run.worker("w-2")];
+  run.dispatcher.submit(shortTasks(range(1, 10)));
+  run.dispatcher.drainWorker("w-1");
+  run.dispatcher.drainWorker("w-1");
+  const last = leaving.lanes[0]!.shift()!;
+  leaving.returnsAll();
+  leaving.says(0, [{ id: last, attempt: 1, kind: ReportKind.success }]);
+  while (staying.lanes[0]!.length > 0) staying.ends(0);
+  expect(leaving.lanes).toEqual([[]]);
+  expect(run.reports.map(({ task }) => task.id).sort((a, b) => a - b)).toEqual(range(1, 10));
+  expect(run.reports.map(({ kind }) => kind)).not.toContain("lost");
+});
+
+test("tasks that came back go before those that waited, in their order", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { tasksPerLane: 3 });
+  run.dispatcher.submit(engineTasks(range(1, 6)));
+  run.dispatcher.drainWorker("w-1");
+  worker.returnsAll();
+  expect(run.worker("w-2", { tasksPerLane: 4 }).lanes).toEqual([[1, 2, 3, 4]]);
+});
+
+test("what lay at a lost worker is lost, and only what may have begun had started", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit(shortTasks(range(1, 4)));
+  worker.ends(0);
+  worker.starts(2);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports.slice(1)).toMatchObject([
+    { task: { id: 2 }, kind: "lost", started: true, death: DEATH },
+    { task: { id: 3 }, kind: "lost", started: false },
+    { task: { id: 4 }, kind: "lost", started: false },
+  ]);
+  expect(run.dispatcher.load("w-1")).toBe(0);
+});
+
+test("a worker that dies before it told of anything has not started what it was sent", () => {
+  using run = new DispatcherRun();
+  run.worker("w-1");
+  run.dispatcher.submit([engineTask(1)]);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports).toMatchObject([{ kind: "lost", started: false }]);
+});
+
+test("but a task that is alone there is taken to have started: else it could kill workers for ever", () => {
+  using run = new DispatcherRun();
+  run.worker("w-1");
+  run.dispatcher.submit([engineTask(1, { alone: true })]);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports).toMatchObject([{ kind: "lost", started: true }]);
+});
+
+/* ------------------------------------------------------------------------------------------------- cancellation */
+
+test("a task that is cancelled while it waits is forgotten; one at a worker is ended there", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  const [first, second, third] = engineTasks([1, 2, 3]);
+  run.dispatcher.submit([first!, second!, third!]);
+  expect(run.dispatcher.cancel(second!, 500)).toBe(true);
+  expect(run.dispatcher.cancel(first!, 500)).toBe(false);
+  expect(worker.cancelled).toEqual([[1, 1, 500]]);
+  worker.ends(0, ReportKind.cancelled, null);
+  expect(worker.lanes).toEqual([[3]]);
+});
+
+test("a later attempt of a task that was cancelled here runs", () => {
+  using run = new DispatcherRun();
+  const task = engineTask(1);
+  run.dispatcher.submit([task]);
+  run.dispatcher.cancel(task, 0);
+  run.dispatcher.submit([{ ...task, attempt: 2 }]);
+  const worker = run.worker("w-1");
+  worker.ends(0);
+  expect(run.reports).toMatchObject([{ task: { id: 1 }, attempt: 2 }]);
+});
+
+/* ---------------------------------------------------------------------------------------------------- nonsense */
+
+test("reports of old attempts, of other workers' tasks and of unknown tasks are ignored", () => {
+  using run = new DispatcherRun();
+  const [owner, stranger] = [run.worker("w-1"), run.worker("w-2")];
+  run.dispatcher.submit([engineTask(1, { attempt: 2 })]);
+  const { success: kind } = ReportKind;
+  owner.says(0, [
+    { id: 1, attempt: 1, kind },
+    { id: 99, attempt: 1, kind },
+  ]);
+  owner.says(9, []);
+  stranger.says(0, [{ id: 1, attempt: 2, kind }]);
+  run.dispatcher.started("w-2", [1, 2]);
+  run.dispatcher.started("w-1", [1, 1, 7]);
+  run.dispatcher.returned("w-2", [1, 2]);
+  run.dispatcher.returned("w-1", [1, 1]);
+  run.dispatcher.reported("gone", new Uint8Array());
+  expect([run.starts, run.reports]).toEqual([[], []]);
+  expect(owner.lanes).toEqual([[1]]);
+
+  owner.ends(0);
+  owner.says(0, [{ id: 1, attempt: 2, kind }]);
+  expect(run.reports).toHaveLength(1);
+});
+
+test("a worker that reports what cannot be read is told so, and its task is lost with it", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit([engineTask(1)]);
+  const nowhere = [1, "../../etc/passwd", 10];
+  expect(() => worker.ends(0, ReportKind.success, nowhere)).toThrow();
+  expect(run.reports).toEqual([]);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports).toMatchObject([{ kind: "lost", task: { id: 1 } }]);
+});

@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import type { LogEvent } from "../../events/event.ts";
+import type { EngineListener, EngineTask, TaskFunction, TaskReport } from "../engine.ts";
+
+/** Keeps what a hub tells. */
+export class Listener implements EngineListener {
+  readonly reports: TaskReport[] = [];
+  readonly logs: LogEvent[] = [];
+  failure: Error | undefined;
+
+  started(): void {}
+
+  reported(reports: readonly TaskReport[]): void {
+    this.reports.push(...reports);
+  }
+
+  log(event: LogEvent): void {
+    this.logs.push(event);
+  }
+
+  failed(error: Error): void {
+    this.failure = error;
+  }
+}
+
+const source = "(n) => n + 1";
+
+const fn: TaskFunction = {
+  index: 0,
+  name: "increment",
+  local: (n: number) => n + 1,
+  site: undefined,
+  code: { kind: "inline", id: createHash("sha256").update(source).digest("hex"), source },
+  expectedMs: undefined,
+  resources: undefined,
+  timeoutMs: undefined,
+};
+
+/** Tasks of one function, each with its number as its argument. */
+export function tasks(count: number, pack: (n: number) => unknown): EngineTask[] {
+  return Array.from({ length: count }, (_, n) => ({
+    id: n + 1,
+    attempt: 1,
+    fn,
+    payload: pack(n),
+    dependencies: [],
+    priority: 0,
+    alone: true,
+  }));
+}
+
+/** Random numbers, the same in every run of a test. */
+export function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    // Mulberry32, by Tommy Ettinger.
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}

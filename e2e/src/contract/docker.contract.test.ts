@@ -1,0 +1,29 @@
+import { describeCluster } from "@muster/core/testing";
+import { DockerCluster, type DockerClusterOptions, DockerLeases } from "@muster/docker";
+import { containersOf, withContainersOf } from "./docker-containers.ts";
+
+describeCluster<DockerClusterOptions>("docker", (kwargs) => new DockerCluster(kwargs), {
+  clusterClass: "providers/docker#DockerCluster",
+  kill: (worker, runId) =>
+    withContainersOf(runId, (container, labels) =>
+      labels["muster.worker"] === worker.id ? container.kill({ signal: "SIGKILL" }) : undefined,
+    ),
+  leftovers: containersOf,
+  absent: {
+    kwargs: { image: "muster.invalid/no-such-image:1", pull: "never" },
+    says: /has no image "muster\.invalid\/no-such-image:1", and pull is "never"/,
+  },
+  outOfMemory: {
+    kwargs: { memory: "256MiB" },
+    hog: () => {
+      const all: Uint8Array[] = [];
+      for (;;) all.push(new Uint8Array(16 * 2 ** 20).fill(1));
+    },
+    says: /OOMKilled, it wanted more memory than the limit of 256 MiB/,
+  },
+  garbage: {
+    keeper: new DockerLeases(),
+    kwargs: { leaseTimeoutMs: 2000 },
+    freeze: (runId) => withContainersOf(runId, (container) => container.pause()),
+  },
+});

@@ -1,0 +1,16 @@
+/**
+ * Random numbers from 0 to 1 that are the same for the same seed, so that a failure can be repeated:
+ * `MUSTER_SEED=123 npm run e2e`.
+ */
+export function seededRandom(): { random: () => number; seed: number } {
+  const seed = Number(process.env["MUSTER_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  // mulberry32
+  let state = seed;
+  const random = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { random, seed };
+}
