@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Child } from "./support/child.ts";
-import { blobDirectoriesOf, until } from "./support/left-behind.ts";
+import { blobDirectoriesOf, blobsOf, until } from "./support/left-behind.ts";
 import { seededRandom } from "./support/random.ts";
 
 const { random, seed } = seededRandom();
@@ -14,7 +14,7 @@ test.each(MOMENTS)(`a driver that is killed after %i ms leaves no worker (seed $
   child.kill("SIGKILL");
   await child.ended;
   await until(() => child.processes().length === 0);
-  expect(blobDirectoriesOf(child.pid)).toEqual([]);
+  expect(blobsOf(child.pid)).toEqual([]);
 });
 
 test("a driver that is stopped is given up; when it goes on, it ends as it should", async () => {

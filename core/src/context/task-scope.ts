@@ -1,5 +1,6 @@
 import type { LogEvent, LogLevel } from "../events/event.ts";
 import type { Context, Logger } from "./context.ts";
+import { makeLogger } from "./make-logger.ts";
 
 /** What a thread knows of the run that it serves, with the parameters decoded. */
 export interface RunScope {
@@ -11,8 +12,6 @@ export interface RunScope {
   readonly workerId: string;
   emit(event: LogEvent): void;
 }
-
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** `context` inside one attempt of a task. Whatever few tasks ask for is made when it is asked for. */
 export class TaskScope implements Context {
@@ -56,31 +55,21 @@ export class TaskScope implements Context {
   }
 
   get logger(): Logger {
-    this.#logger ??= Object.fromEntries(
-      LEVELS.map((level) => [
-        level,
-        (message: string, data?: Readonly<Record<string, unknown>>) => this.#log(level, message, data),
-      ]),
-    ) as unknown as Logger;
+    this.#logger ??= makeLogger(this.#run.logLevel, (line) =>
+      this.#run.emit({
+        type: "log",
+        at: Date.now(),
+        ...line,
+        worker: this.#run.workerId,
+        task: this.taskName,
+        taskRun: this.#id,
+      }),
+    );
     return this.#logger;
   }
 
   abort(reason: Error): void {
     this.#controller ??= new AbortController();
     this.#controller.abort(reason);
-  }
-
-  #log(level: LogLevel, message: string, data: Readonly<Record<string, unknown>> | undefined): void {
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#run.logLevel)) return;
-    this.#run.emit({
-      type: "log",
-      at: Date.now(),
-      level,
-      message,
-      worker: this.#run.workerId,
-      task: this.taskName,
-      taskRun: this.#id,
-      ...(data === undefined ? {} : { data }),
-    });
   }
 }

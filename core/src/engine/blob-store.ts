@@ -1,11 +1,29 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makeBlobDirectory } from "../wire/blob-directory.ts";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
+
+/**
+ * After so many bytes of blobs garbage is collected: handles are so small that V8 would see no reason to, while the
+ * files behind them fill the memory.
+ */
+const COLLECT_AFTER_BYTES = 512 * 2 ** 20;
+
+let gc: (() => void) | undefined;
+
+function collectGarbage(): void {
+  if (gc === undefined) {
+    setFlagsFromString("--expose-gc");
+    gc = runInNewContext("gc") as () => void;
+  }
+  gc();
+}
 
 /** A blob that somebody may still need. When nobody can reach the handle any more, the blob is removed. */
 export class BlobHandle {
@@ -32,8 +50,10 @@ export class BlobStore {
   readonly proof: string;
   readonly #registry: FinalizationRegistry<string>;
   readonly #onFreed: (ids: readonly string[]) => void;
-  readonly #removeAll = (): void => rmSync(this.directory, { recursive: true, force: true });
+  readonly #removeAll = (): void => removeBlobDirectory(this.directory);
   #made = 0;
+  /** Bytes that were stored since garbage was last collected. */
+  #storedBytes = 0;
   #freed: string[] = [];
   #closed = false;
 
@@ -61,6 +81,11 @@ export class BlobStore {
   handle(id: string, byteLength: number): BlobHandle {
     const handle = new BlobHandle(id, byteLength);
     this.#registry.register(handle, id);
+    this.#storedBytes += byteLength;
+    if (this.#storedBytes > COLLECT_AFTER_BYTES) {
+      this.#storedBytes = 0;
+      setImmediate(collectGarbage);
+    }
     return handle;
   }
 

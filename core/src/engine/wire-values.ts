@@ -38,8 +38,6 @@ class SharedArgument {
 
 /** Shared values larger than this are sent to a worker once, not with every task, in bytes. */
 const SHARED_INLINE_LIMIT_BYTES = 1024;
-/** Fewer dependencies than this are never worth a blob of their own. */
-const MANY_DEPENDENCIES = 1000;
 
 /** How values go into messages and come out of them, for every engine whose tasks run elsewhere. */
 export class WireValues {
@@ -122,9 +120,9 @@ export class WireValues {
 
   #dependenciesOf(task: EngineTask): readonly WireValue[] | LargeDependencies {
     const values = task.dependencies.map(({ value }) => wireValue(value as KeptValue));
-    if (values.length < MANY_DEPENDENCIES) return values;
+    if (atLeastBytes(values, INLINE_LIMIT_BYTES) < INLINE_LIMIT_BYTES) return values;
+    // A reduction over very many values is a large value itself.
     const meta = packMessage(values);
-    if (meta.byteLength <= INLINE_LIMIT_BYTES) return values;
     const handle = this.#blobs.put({ meta, buffers: [], byteLength: meta.byteLength });
     this.#retain(task, handle);
     return { blob: handle.wire };
@@ -195,4 +193,18 @@ function wireValue(value: KeptValue): WireValue {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (value instanceof KeptList) return [Tag.list, value.values.map(wireValue)];
   return value.wire;
+}
+
+/** What values take in a message, about; counting ends at `enough`. */
+function atLeastBytes(values: readonly WireValue[], enough: number): number {
+  let bytes = 0;
+  for (let index = 0; index < values.length && bytes < enough; index++) {
+    const value = values[index];
+    if (value instanceof Uint8Array) bytes += value.byteLength;
+    else if (typeof value === "string") bytes += value.length;
+    else if (Array.isArray(value) && value[0] === Tag.list) {
+      bytes += atLeastBytes(value[1] as readonly WireValue[], enough - bytes);
+    } else bytes += 8;
+  }
+  return bytes;
 }

@@ -22,7 +22,18 @@ export class EventLog {
   emit(event: MusterEvent): void {
     this.#recent.push(event);
     if (this.#recent.size > this.#capacity) this.#recent.shift();
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) this.#tell(listener, event);
+  }
+
+  /** A listener that throws must not stop the run in the middle of what it does; it hears no more. */
+  #tell(listener: EventListener, event: MusterEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      this.#listeners.delete(listener);
+      const message = `A listener of events threw, and hears no more of them: ${error instanceof Error ? error.stack : String(error)}`;
+      this.emit({ type: "log", at: Date.now(), level: "error", message });
+    }
   }
 
   /** Calls `listener` for every event from now on, until the returned function is called. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { contextStorage } from "../context/context.ts";
 import type { TaskFuture } from "../scheduler/future.ts";
 import type { TaskFacts } from "../scheduler/task-facts.ts";
 
@@ -16,7 +17,8 @@ const storage: AsyncLocalStorage<FlowRun> = holder[KEY];
 
 /** The run of the flow whose function is running; undefined outside of every flow, and inside tasks. */
 export function currentRun(): FlowRun | undefined {
-  return storage.getStore();
+  // A task that runs in the flow's own thread was begun inside the flow, but it is a task.
+  return contextStorage.getStore()?.taskName === undefined ? storage.getStore() : undefined;
 }
 
 export function runInside<T>(run: FlowRun, work: () => T): T {

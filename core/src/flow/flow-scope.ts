@@ -1,4 +1,5 @@
-import type { Context, Logger } from "../context/context.ts";
+import type { Context } from "../context/context.ts";
+import { makeLogger } from "../context/make-logger.ts";
 import type { LogLevel } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 
@@ -12,18 +13,9 @@ export interface FlowScopeFacts {
   readonly events: EventLog;
 }
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
-
 /** `context` inside a flow's own function. */
 export function flowScope(facts: FlowScopeFacts): Context {
   const { logLevel, events, ...rest } = facts;
-  const least = LEVELS.indexOf(logLevel);
-  const log =
-    (level: LogLevel) =>
-    (message: string, data?: Readonly<Record<string, unknown>>): void => {
-      if (LEVELS.indexOf(level) < least) return;
-      events.emit({ type: "log", at: Date.now(), level, message, ...(data === undefined ? {} : { data }) });
-    };
-  const logger = Object.fromEntries(LEVELS.map((level) => [level, log(level)])) as unknown as Logger;
+  const logger = makeLogger(logLevel, (line) => events.emit({ type: "log", at: Date.now(), ...line }));
   return { ...rest, logger, taskName: undefined, taskRunId: undefined, attempt: undefined };
 }

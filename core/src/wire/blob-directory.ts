@@ -1,4 +1,4 @@
-import { mkdtempSync, statfsSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MEMORY_DIRECTORY } from "./limits.ts";
@@ -18,5 +18,19 @@ function hasMemory(): boolean {
   } catch {
     // There is none on this system.
     return false;
+  }
+}
+
+/**
+ * Removes a directory with all that is in it. It is moved away first: who still writes there finds it gone, and
+ * cannot put a file in while the others are removed. What cannot be removed is left, since nobody could do better.
+ */
+export function removeBlobDirectory(path: string): void {
+  const gone = `${path}.gone`;
+  try {
+    renameSync(path, gone);
+    rmSync(gone, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+  } catch {
+    // It was removed before.
   }
 }

@@ -296,16 +296,7 @@ class TaskThread {
   }
 
   #post(message: FromThread): void {
-    try {
-      this.#port.postMessage(message);
-    } catch {
-      // Log data that cannot be cloned must not fail the task that logs it.
-      if (message.type === "log")
-        this.#port.postMessage({
-          ...message,
-          event: { ...message.event, data: { text: String(message.event.data) } },
-        });
-    }
+    this.#port.postMessage(message);
   }
 }
 

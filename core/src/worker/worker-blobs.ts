@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makeBlobDirectory } from "../wire/blob-directory.ts";
+import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
@@ -69,7 +69,7 @@ export class WorkerBlobs implements BlobPlace {
    * itself. Does not wait: the process is about to end.
    */
   close(options: { engineGone: boolean }): void {
-    if (!this.isShared || options.engineGone) rmSync(this.directory, { recursive: true, force: true });
+    if (!this.isShared || options.engineGone) removeBlobDirectory(this.directory);
   }
 
   #ask(id: string, ask: () => void): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -43,25 +43,14 @@ export function blobDirectoriesOf(pid: number): string[] {
   });
 }
 
-/** Files in them, without the one that proves the directory. */
+/** Large values in them; what else is there are a few bytes by which workers know the place. */
 export function blobsOf(pid: number): string[] {
   return blobDirectoriesOf(pid).flatMap((directory) =>
-    readdirSync(directory).filter((name) => name !== "proof"),
+    readdirSync(directory).filter((name) => name !== "proof" && name !== "hub"),
   );
 }
 
 /** Looks every 20 ms until the condition holds; the test's own deadline ends it. For what gives no event. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await delay(20);
-}
-
-/** How many sockets this process has open. */
-export function openSockets(): number {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
-    } catch {
-      return false;
-    }
-  }).length;
 }
