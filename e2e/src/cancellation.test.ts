@@ -1,5 +1,6 @@
 import { context, type Flow, flow, task } from "@muster/core";
 import { describe, expect, test } from "vitest";
+import { Child } from "./support/child.ts";
 import { EXECUTORS, localWorkers } from "./support/clusters.ts";
 import { Recorder } from "./support/events.ts";
 
@@ -92,4 +93,15 @@ test("two runs of one flow at once do not see each other", async () => {
   ]);
   expect(one.unwrap()[1]).not.toBe(two.unwrap()[1]);
   expect(one.unwrap()[0]).not.toBe(two.unwrap()[0]);
+});
+
+test("the first Ctrl-C lets tasks clean up, the second ends them", async () => {
+  await using child = Child.muster(["run", Child.pathOf("stubborn.ts")]);
+  await child.printed(/task 1 waits/);
+  child.kill("SIGINT");
+  // It has a minute for that, and would take it.
+  await child.printed(/task 1 cleans up/);
+  child.kill("SIGINT");
+  expect(await child.ended).toMatchObject({ exitCode: 130 });
+  expect(child.processes()).toEqual([]);
 });

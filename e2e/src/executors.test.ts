@@ -99,7 +99,7 @@ describe.each(EXECUTORS)("%s", (_name, executor) => {
       let total = 0;
       for (let step = 0; step < 5; step++) total = await add(total, step);
       const seen: number[] = [];
-      for await (const future of double.map(range(3))) seen.push(await future);
+      for (const future of await double.map(range(3)).elements()) seen.push(await future);
       return { total, seen };
     });
     expect((await stepwise.run()).unwrap()).toEqual({ total: 10, seen: [0, 2, 4] });

@@ -241,6 +241,49 @@ test("what is thrown and is no error arrives as one", async () => {
   expect(state.message).toBe("just a text");
 });
 
+const throwOdd = task("throw-odd", (which: string) => {
+  const hostile = Object.defineProperty(new Error("hostile"), "message", {
+    get() {
+      throw new Error("from a getter");
+    },
+  });
+  const own: Error = new Error("its own cause");
+  own.cause = own;
+  const odd: Record<string, unknown> = {
+    nothing: undefined,
+    null: null,
+    symbol: Symbol("odd"),
+    object: { code: 1, call: () => 1 },
+    "an error that throws": hostile,
+    "an error that is its own cause": own,
+    "a proxy": new Proxy(new Error("proxied"), {}),
+    "an error with a socket": Object.assign(new Error("open"), { socket: new Socket() }),
+    "a long one": new Error("x".repeat(10_000_000)),
+  };
+  throw odd[which];
+});
+const ODD = [
+  "nothing",
+  "null",
+  "symbol",
+  "object",
+  "an error that throws",
+  "an error that is its own cause",
+  "a proxy",
+  "an error with a socket",
+  "a long one",
+];
+
+test("whatever a task throws arrives as an error", async () => {
+  const state = await flow({ name: "odd", executor: localWorkers({ workers: 1 }) }, async () => {
+    const ends = await Promise.allSettled(throwOdd.map(ODD));
+    return ends.map((end) => (end as PromiseRejectedResult).reason as unknown);
+  }).run();
+  const errors = state.unwrap();
+  expect(errors.map((error) => error instanceof RemoteTaskError)).toEqual(ODD.map(() => true));
+  expect((errors.at(-1) as Error).message.length).toBeLessThan(100_000);
+});
+
 test("a task that did not run has the error of the one that failed as its cause", async () => {
   const state = await flow({ name: "upstream", executor: localWorkers({ workers: 1 }) }, async () => {
     await add(add(explode(1), 1), 1);

@@ -24,6 +24,8 @@ export interface WorkerDeath {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly outOfMemory?: boolean;
+  /** `true`: it was ended for another task's sake, which costs the tasks that were lost with it none of their retries. */
+  readonly deliberate?: boolean;
   /** The last lines that it printed, oldest first. */
   readonly lastLines: readonly string[];
 }

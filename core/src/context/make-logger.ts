@@ -26,7 +26,8 @@ export function makeLogger(least: LogLevel, write: (line: LogLine) => void): Log
 
 /** Plain JSON values stay as they are; all else is shown as text. */
 function asRecord(data: unknown): Record<string, unknown> {
-  const isRecord = typeof data === "object" && data !== null && !Array.isArray(data) && !(data instanceof Error);
+  const isRecord =
+    typeof data === "object" && data !== null && !Array.isArray(data) && !(data instanceof Error);
   const record = isRecord ? (data as Record<string, unknown>) : { value: data };
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, asJson(value)]));
 }

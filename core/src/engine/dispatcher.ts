@@ -11,6 +11,8 @@ import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
 const WINDOW_MS = 4;
 /** What a task costs a worker besides itself, in milliseconds. */
 const TASK_OVERHEAD_MS = 0.004;
+/** The most bytes of arguments in one message: far from the largest frame that a worker takes. */
+const MAX_BATCH_BYTES = 4 * 2 ** 20;
 /** The most tasks that lie at a lane. */
 const MAX_IN_FLIGHT = 2048;
 /** A lane that has told of no end for so long while others starve gives back what has not started, in milliseconds. */
@@ -123,6 +125,8 @@ export class Dispatcher {
     this.#workers.set(facts.id, worker);
     this.#lanes += lanes.length;
     for (const lane of lanes) this.#feed(lane);
+    // There may be nothing to do for it but what lies stuck behind others.
+    this.#scheduleBalance();
   }
 
   /** The worker takes no more tasks; what it has goes on. */
@@ -177,6 +181,9 @@ export class Dispatcher {
         continue;
       this.#settle(entry);
       this.#queues.unshift(entry.task);
+      // A lane that came back empty has room; one that is stuck must not get the same tasks again.
+      if (!entry.lane.worker.draining && entry.lane.inFlight < entry.lane.concurrency)
+        this.#hungry.add(entry.lane);
     }
     this.#feedHungry();
   }
@@ -304,6 +311,20 @@ export class Dispatcher {
   }
 
   #send(lane: LaneState, batch: readonly InFlight[]): void {
+    const { values } = this.#options;
+    let first = 0;
+    let bytes = 0;
+    for (let row = 0; row < batch.length; row++) {
+      bytes += values.argumentBytes(batch[row]!.task);
+      if (bytes < MAX_BATCH_BYTES && row < batch.length - 1) continue;
+      this.#sendBatch(lane, batch.slice(first, row + 1));
+      first = row + 1;
+      bytes = 0;
+    }
+    this.#options.onLoad?.(lane.worker.id, lane.worker.inFlight);
+  }
+
+  #sendBatch(lane: LaneState, batch: readonly InFlight[]): void {
     const { port, defined } = lane.worker;
     const count = batch.length;
     const table = {
@@ -323,7 +344,6 @@ export class Dispatcher {
       table.functions[row] = task.fn.index;
     }
     port.tasks(packTasks(table, this.#options.values.bodies(batch)));
-    this.#options.onLoad?.(lane.worker.id, lane.worker.inFlight);
   }
 
   /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */

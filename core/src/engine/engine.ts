@@ -121,6 +121,6 @@ export interface Engine extends AsyncDisposable {
    * Called once a function, at its first submission.
    */
   whyImpossible(fn: TaskFunction): string | undefined;
-  /** Stops taking tasks, ends what runs, lets workers go. Idempotent, bounded by `graceMs`. */
-  close(options?: { graceMs?: number }): Promise<void>;
+  /** Stops taking tasks, ends what runs, lets workers go. Idempotent; takes some seconds at most. */
+  close(): Promise<void>;
 }

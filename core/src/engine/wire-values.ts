@@ -104,6 +104,17 @@ export class WireValues {
     return hasFutures ? value : new SharedArgument(this.#keep(encoded, SHARED_INLINE_LIMIT_BYTES));
   }
 
+  /** What the arguments of a task take in a message, about. */
+  argumentBytes(task: EngineTask): number {
+    const payload = task.payload as readonly WireArgument[];
+    let bytes = task.dependencies.length === 0 ? 0 : INLINE_LIMIT_BYTES;
+    for (let index = 0; index < payload.length; index++) {
+      const arg = payload[index];
+      if (arg instanceof Uint8Array) bytes += arg.byteLength;
+    }
+    return bytes;
+  }
+
   /** What goes to the worker: the arguments of tasks, and the values that they refer to. */
   bodies(tasks: readonly { readonly task: EngineTask }[]): TaskBodies {
     const args = new Array<readonly WireArgument[]>(tasks.length);

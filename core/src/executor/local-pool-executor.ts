@@ -8,6 +8,7 @@ import { LocalExecutor } from "./local-executor.ts";
 import { runMessage } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
 
+const OPTIONS = ["scheduler", "numWorkers", "tasksPerThread", "cancelGraceMs"];
 const SCHEDULERS = ["threads", "processes", "synchronous"] as const;
 
 export interface LocalPoolOptions {
@@ -37,6 +38,15 @@ export class LocalPoolExecutor implements Executor {
       tasksPerThread = 1,
       cancelGraceMs = 5000,
     } = options;
+    const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
+    if (unknown !== undefined) {
+      const message = `LocalPoolExecutor has no option "${unknown}". Its options are ${OPTIONS.join(", ")}.`;
+      throw new InvalidOptionError(unknown, message);
+    }
+    if (!(cancelGraceMs >= 0)) {
+      const message = `LocalPoolExecutor: cancelGraceMs is ${cancelGraceMs}, and should be milliseconds from 0 on.`;
+      throw new InvalidOptionError("cancelGraceMs", message);
+    }
     if (!SCHEDULERS.includes(scheduler)) {
       throw new InvalidOptionError(
         "scheduler",

@@ -35,7 +35,9 @@ export class RunningExecutor implements AsyncDisposable {
   readonly #parts: ExecutorParts;
   /** Tasks by name: a name means one task in a run. */
   readonly #tasks = new Map<string, TaskFacts>();
-  readonly #functions = new Map<unknown, RunFunction>();
+  readonly #functions = new Map<TaskFacts, RunFunction>();
+  /** Functions that are no tasks, by what they are to be called and how they are to be treated. */
+  readonly #plain = new WeakMap<AnyFunction, Map<string, RunFunction>>();
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -65,14 +67,19 @@ export class RunningExecutor implements AsyncDisposable {
     options: TaskOptions = {},
   ): TaskFuture<Awaited<ReturnType<F>>> {
     this.#refuseIfClosed();
+    if (isTask(fn)) return this.call(fn, args) as TaskFuture<Awaited<ReturnType<F>>>;
     const name = options.name ?? (fn.name || "anonymous");
-    let known = this.#functions.get(fn);
-    if (known === undefined) {
-      const facts = { taskName: name, fn, policy: resolveTaskOptions(name, options), site: undefined };
-      known = this.#addFunction(facts);
-      this.#functions.set(fn, known);
+    const policy = resolveTaskOptions(name, options);
+    // The same function with other options is another one to the scheduler.
+    const key = `${name} ${JSON.stringify(policy)}`;
+    const known = this.#plain.get(fn) ?? new Map<string, RunFunction>();
+    this.#plain.set(fn, known);
+    let added = typeof policy.retryDelay === "function" ? undefined : known.get(key);
+    if (added === undefined) {
+      added = this.#addFunction({ taskName: name, fn, policy, site: undefined });
+      known.set(key, added);
     }
-    return this.#submit(known, args);
+    return this.#submit(added, args);
   }
 
   /** @internal */
@@ -124,9 +131,12 @@ export class RunningExecutor implements AsyncDisposable {
     const { scheduler, engine, cluster } = this.#parts;
     scheduler.cancelAll("the executor was closed", 0);
     // At once: the engine's goodbye spares workers the wait for a signal, and the cluster expects them to end.
-    const [report] = await Promise.all([cluster?.close({ graceMs }), engine.close({ graceMs })]);
-    for (const { what, reason } of report?.leftovers ?? [])
+    const [closed, ended] = await Promise.allSettled([cluster?.close({ graceMs }), engine.close()]);
+    scheduler.close("the executor was closed");
+    if (closed.status === "rejected") throw closed.reason;
+    for (const { what, reason } of closed.value?.leftovers ?? [])
       this.#log("error", `${what} could not be removed: ${reason}`);
+    if (ended.status === "rejected") throw ended.reason;
   }
 
   #submit(fn: RunFunction, args: readonly unknown[]): TaskFuture<never> {
@@ -147,8 +157,9 @@ export class RunningExecutor implements AsyncDisposable {
 
   #addFunction(task: TaskFacts): RunFunction {
     const { scheduler, shipper } = this.#parts;
-    const fn = scheduler.addFunction({ name: task.taskName, local: task.fn, site: task.site }, task.policy);
+    const fn = scheduler.makeFunction({ name: task.taskName, local: task.fn, site: task.site }, task.policy);
     shipper?.prepare(fn);
+    scheduler.addFunction(fn);
     return fn;
   }
 
@@ -186,4 +197,8 @@ function duplicateTask(task: TaskFacts, namesake: TaskFacts): MusterError {
     "DUPLICATE_TASK",
     `Two tasks of this flow are called "${task.taskName}": at ${places.join(" and at ")}. Give each a name of its own.`,
   );
+}
+
+function isTask(fn: AnyFunction): fn is AnyFunction & TaskFacts {
+  return "taskName" in fn && "policy" in fn;
 }

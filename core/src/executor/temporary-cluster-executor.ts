@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../base/errors.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { resolveClusterClass } from "../cluster/cluster-class.ts";
 import type { ClusterClass, KwargsOf } from "../cluster/cluster-registry.ts";
 import { projectDirectory } from "../code/project-directory.ts";
@@ -41,6 +42,33 @@ export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterCla
 const OPTIONS = ["clusterClass", "clusterKwargs", "adaptKwargs", "clientKwargs", "debug"];
 const DEFAULT_CLUSTER_CLASS = "providers/local#LocalCluster";
 
+const CLIENT_DEFAULTS: Required<ClientOptions> = {
+  heartbeatMs: 1000,
+  workerTimeoutMs: 30_000,
+  deathTimeoutMs: 30_000,
+  cancelGraceMs: 5000,
+};
+
+/** @throws InvalidOptionError */
+function resolveClientOptions(options: ClientOptions): Required<ClientOptions> {
+  for (const [name, value] of Object.entries(options)) {
+    const option = `clientKwargs.${name}`;
+    if (!(name in CLIENT_DEFAULTS)) {
+      const known = Object.keys(CLIENT_DEFAULTS).join(", ");
+      throw new InvalidOptionError(option, `clientKwargs has no option "${name}". Its options are ${known}.`);
+    }
+    const least = name === "cancelGraceMs" ? 0 : 1;
+    if (value !== undefined && !(Number.isFinite(value) && value >= least)) {
+      throw new InvalidOptionError(
+        option,
+        `${option} is ${String(value)}, and should be milliseconds from ${least} on.`,
+      );
+    }
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...CLIENT_DEFAULTS, ...given };
+}
+
 /** Runs tasks on a cluster that is made for the run of a flow and gone after it. */
 export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof DEFAULT_CLUSTER_CLASS>
   implements Executor
@@ -58,6 +86,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       );
     }
     this.options = options;
+    resolveClientOptions(options.clientKwargs ?? {});
   }
 
   /**
@@ -66,20 +95,24 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
    * @throws ClusterStartError when the provider cannot be used, or cannot open
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
-    const {
-      clusterClass = DEFAULT_CLUSTER_CLASS,
-      clusterKwargs = {},
-      adaptKwargs,
-      clientKwargs = {},
-      debug = false,
-    } = this.options;
-    const { deathTimeoutMs = 30_000, cancelGraceMs = 5000 } = clientKwargs;
+    const { clusterClass = DEFAULT_CLUSTER_CLASS, clusterKwargs = {}, adaptKwargs } = this.options;
     const from = run.flowSite === undefined ? process.cwd() : projectDirectory(run.flowSite.file);
     const make = await resolveClusterClass(clusterClass, { from });
     const cluster = await make(clusterKwargs);
-    if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
-    const address = await cluster.locateHub(run.signal);
+    try {
+      if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
+      return await this.#startOn(cluster, run);
+    } catch (error) {
+      await cluster.close({ graceMs: 0 });
+      throw error;
+    }
+  }
 
+  async #startOn(cluster: Cluster, run: RunFacts): Promise<RunningExecutor> {
+    const { clientKwargs = {}, debug = false } = this.options;
+    const { deathTimeoutMs, cancelGraceMs, heartbeatMs, workerTimeoutMs } =
+      resolveClientOptions(clientKwargs);
+    const address = await cluster.locateHub(run.signal);
     const logLevel = debug ? "debug" : (run.logLevel ?? "info");
     let hub!: HubEngine;
     let flowRunId!: string;
@@ -96,8 +129,8 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
           address,
           possibleResources: cluster.possible.resources,
           sharesResources: cluster.possible.sharesResources,
-          heartbeatMs: clientKwargs.heartbeatMs,
-          workerTimeoutMs: clientKwargs.workerTimeoutMs,
+          heartbeatMs,
+          workerTimeoutMs,
         });
         return hub;
       },

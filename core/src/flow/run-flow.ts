@@ -6,56 +6,12 @@ import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
 import type { UnseenFailure } from "../scheduler/scheduler.ts";
 import type { TaskRun } from "../scheduler/task-run.ts";
+import { Cancellation } from "./cancellation.ts";
 import { runInside } from "./current-run.ts";
 import type { Flow, RunOptions } from "./flow.ts";
 import { flowScope } from "./flow-scope.ts";
-import { type Interrupt, onInterrupt } from "./interrupts.ts";
 import { State } from "./state.ts";
-import { failedTask, TaskStateCounter } from "./task-states.ts";
-
-/** Why a run was cancelled, and how often it was asked for. */
-class Cancellation {
-  readonly #controller = new AbortController();
-  readonly #endings: (() => void)[] = [];
-  #executor: RunningExecutor | undefined;
-  reason: string | undefined;
-
-  constructor(options: { signal: AbortSignal | undefined; handleSignals: boolean }) {
-    const { signal } = options;
-    if (signal !== undefined) {
-      const onAbort = (): void => this.cancel("the caller's signal was aborted");
-      if (signal.aborted) onAbort();
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#endings.push(() => signal.removeEventListener("abort", onAbort));
-    }
-    if (options.handleSignals) {
-      const name = (interrupt: Interrupt): string => (interrupt === "SIGINT" ? "Ctrl-C" : interrupt);
-      this.#endings.push(
-        onInterrupt((interrupt, count) => this.cancel(`${name(interrupt)} was received`, count > 1)),
-      );
-    }
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** From now on there are tasks to end. */
-  set executor(executor: RunningExecutor) {
-    this.#executor = executor;
-    if (this.reason !== undefined) executor.cancel(this.reason);
-  }
-
-  cancel(reason: string, force = false): void {
-    this.reason ??= reason;
-    this.#controller.abort(new MusterError("CANCELLED", `The run was cancelled: ${this.reason}.`));
-    this.#executor?.cancel(this.reason, force ? { graceMs: 0 } : {});
-  }
-
-  close(): void {
-    for (const end of this.#endings) end();
-  }
-}
+import { failedTask, TaskStateCounter, type TaskStates } from "./task-states.ts";
 
 /** Runs a flow from its start to its final state, and leaves nothing behind. */
 export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): Promise<State<R>> {
@@ -97,32 +53,34 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
       unit: options.unit,
     });
     cancellation.executor = executor;
+    const ended = await runFunction(flow, { parameters: parameters as P, executor, cancellation });
+    failedRuns = executor.scheduler.failed;
     try {
-      return await runFunction(flow, parameters as P, executor);
-    } finally {
-      failedRuns = executor.scheduler.counts.failed;
-      await executor.close(cancellation.reason === undefined ? {} : { graceMs: 0 });
+      await executor.close(ended.name === "Cancelled" ? { graceMs: 0 } : {});
+    } catch (error) {
+      // What the flow did is done: that not all could be removed after it does not undo it.
+      const message = `The executor could not be closed: ${toError(error).message}`;
+      events.emit({ type: "log", at: Date.now(), level: "error", message });
+    }
+    return ended;
+  };
+  const handle = async (state: State<R>, taskStates: TaskStates): Promise<State<R>> => {
+    try {
+      return (await flow.terminalStateHandler?.(flow, state, taskStates)) ?? state;
+    } catch (thrown) {
+      const error = toError(thrown);
+      const message = `The flow's terminalStateHandler threw: ${error.message}`;
+      return new State<R>("Failed", { message, error, taskStates });
     }
   };
 
   try {
-    let ended: State<R>;
-    try {
-      ended = await contextStorage.run(scope, execute);
-    } catch (thrown) {
-      ended = new State<R>("Failed", { error: toError(thrown) });
-    }
-    const { reason } = cancellation;
+    const ended = await contextStorage
+      .run(scope, execute)
+      .catch((thrown: unknown) => failedState<R>(toError(thrown), cancellation));
     const taskStates = counter.finish(failedRuns.map(failedTask));
-    const state = new State<R>(reason === undefined ? ended.name : "Cancelled", {
-      ...ended,
-      ...(reason !== undefined && { message: `The run was cancelled: ${reason}.`, result: undefined }),
-      taskStates,
-    });
-    const replaced = await contextStorage.run(scope, async () =>
-      flow.terminalStateHandler?.(flow, state, taskStates),
-    );
-    const final = replaced ?? state;
+    const state = new State<R>(ended.name, { ...ended, taskStates });
+    const final = await contextStorage.run(scope, () => handle(state, taskStates));
     tell(final.name, final.message);
     return final;
   } finally {
@@ -130,20 +88,24 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   }
 }
 
+interface FunctionRun<P> {
+  readonly parameters: P;
+  readonly executor: RunningExecutor;
+  readonly cancellation: Cancellation;
+}
+
 /** Calls the flow's function, waits for all that it submitted, and judges. */
-async function runFunction<P, R>(
-  flow: Flow<P, R>,
-  parameters: P,
-  executor: RunningExecutor,
-): Promise<State<R>> {
+async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise<State<R>> {
+  const { parameters, executor, cancellation } = run;
   const { scheduler } = executor;
   try {
-    const returned = await runInside(executor, async () => flow.fn(parameters));
+    const returned = await cancellation.limit(runInside(executor, async () => flow.fn(parameters)));
     const result = (await executor.wait(returned)) as R;
     scheduler.closeSubmissions();
     await scheduler.idle();
     const unseen = scheduler.unseenFailures();
-    if (unseen.length === 0) return new State("Success", { result });
+    if (unseen.length === 0 && cancellation.reason === undefined) return new State("Success", { result });
+    if (cancellation.reason !== undefined) return cancelledState(cancellation.reason, unseen[0]?.error);
     return new State<R>(unseen.some(({ state }) => state === "Crashed") ? "Crashed" : "Failed", {
       message: describeFailures(unseen),
       error: unseen[0]!.error,
@@ -152,11 +114,18 @@ async function runFunction<P, R>(
     // What the flow began and will not look at any more is not left running.
     scheduler.cancelAll("the flow failed");
     await scheduler.idle();
-    const error = toError(thrown);
-    return new State<R>(error instanceof MusterError && error.code === "WORKER_LOST" ? "Crashed" : "Failed", {
-      error,
-    });
+    return failedState(toError(thrown), cancellation);
   }
+}
+
+function failedState<R>(error: Error, cancellation: Cancellation): State<R> {
+  if (cancellation.reason !== undefined) return cancelledState(cancellation.reason, error);
+  const wasLost = error instanceof MusterError && error.code === "WORKER_LOST";
+  return new State<R>(wasLost ? "Crashed" : "Failed", { error });
+}
+
+function cancelledState<R>(reason: string, error: Error | undefined): State<R> {
+  return new State<R>("Cancelled", { message: `The run was cancelled: ${reason}.`, error });
 }
 
 function describeFailures(failures: readonly UnseenFailure[]): string {

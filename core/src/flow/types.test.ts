@@ -66,8 +66,8 @@ test("map gives an array of futures, or one future when the elements are not kno
     expectTypeOf(pair.map([1], lines("a"))).toEqualTypeOf<MappedFuture<[number, string]>>();
     const twice = lines.map(lines("a"));
     expectTypeOf(twice).resolves.toEqualTypeOf<string[][]>();
-    expectTypeOf(countWords.map(lines("a"))).toExtend<
-      AsyncIterable<TaskFuture<{ [file: string]: number }>>
+    expectTypeOf(countWords.map(lines("a")).elements()).resolves.toEqualTypeOf<
+      TaskFuture<{ [file: string]: number }>[]
     >();
     // @ts-expect-error the elements are numbers
     countWords.map([1, 2]);

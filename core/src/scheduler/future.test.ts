@@ -61,17 +61,9 @@ async function mapped() {
   return { run, source: tasks[0]!, gather, future: new MappedFuture<string>(run.scheduler, gather) };
 }
 
-/** As `for await` does; but TypeScript believes of that one that it gives values, not futures. */
-async function elementsOf(future: MappedFuture<string>): Promise<TaskFuture<string>[]> {
-  const elements: TaskFuture<string>[] = [];
-  const iterator = future[Symbol.asyncIterator]();
-  for (let next = await iterator.next(); !next.done; next = await iterator.next()) elements.push(next.value);
-  return elements;
-}
-
 test("a map whose length is known later gives a future an element once it is known, before any has ended", async () => {
   const { run, source, gather, future } = await mapped();
-  const all = elementsOf(future);
+  const all = future.elements();
   await run.settle();
   run.engine.succeed(source, ["a", "b"]);
   const elements = await all;
@@ -84,7 +76,7 @@ test("a map whose length is known later gives a future an element once it is kno
 
 test("a map whose source failed throws that when its elements are asked for", async () => {
   const { run, source, future } = await mapped();
-  const failed = expect(elementsOf(future)).rejects.toMatchObject({ code: "UPSTREAM_FAILED" });
+  const failed = expect(future.elements()).rejects.toMatchObject({ code: "UPSTREAM_FAILED" });
   await run.settle();
   run.engine.fail(source);
   await failed;

@@ -38,28 +38,17 @@ export class TaskFuture<T> implements PromiseLike<T> {
  * The results of a mapped task whose number of elements is known only later: a future of all of them, and, as they
  * become known, a future of each.
  */
-export class MappedFuture<T> extends TaskFuture<T[]> implements AsyncIterable<TaskFuture<T>> {
-  /** A future an element, as soon as it is known how many there are. */
-  [Symbol.asyncIterator](): AsyncIterator<TaskFuture<T>, undefined> {
-    // No generator: it would await the futures that it yields.
-    let futures: Promise<Iterator<TaskFuture<T>>> | undefined;
-    return {
-      next: async () => {
-        futures ??= this.#futures();
-        return (await futures).next() as IteratorResult<TaskFuture<T>, undefined>;
-      },
-    };
-  }
-
-  async #futures(): Promise<Iterator<TaskFuture<T>>> {
+export class MappedFuture<T> extends TaskFuture<T[]> {
+  /** A future an element, once it is known how many there are. */
+  async elements(): Promise<TaskFuture<T>[]> {
     const gather = TaskFuture.nodeOf(this) as GatherRun;
     const scheduler = TaskFuture.schedulerOf(this);
-    await Promise.race([
-      new Promise<void>((resolve) => gather.whenExpanded(() => resolve())),
-      scheduler.ended(gather),
-    ]);
-    if (gather.children === undefined) throw gather.error;
-    return gather.children.map((child) => new TaskFuture<T>(scheduler, child)).values();
+    const children = await gather.expanded();
+    if (children === undefined) {
+      await scheduler.result(gather);
+      throw gather.error;
+    }
+    return children.map((child) => new TaskFuture<T>(scheduler, child));
   }
 }
 

@@ -30,6 +30,11 @@ export function exponential(
     );
   if (!(factor >= 1))
     throw new InvalidOptionError("factor", `exponential: factor is ${factor}, not a number from 1 on.`);
+  if (!(maximum >= 0))
+    throw new InvalidOptionError(
+      "maximum",
+      `exponential: maximum is ${maximum}, not milliseconds from 0 on.`,
+    );
   if (!(jitter >= 0 && jitter <= 1))
     throw new InvalidOptionError("jitter", `exponential: jitter is ${jitter}, not from 0 to 1.`);
   return (attempt) => Math.min(initial * factor ** (attempt - 1), maximum) * (1 - jitter * random());

@@ -106,5 +106,7 @@ test("when the engine is gone, all that has not ended has crashed with the reaso
 
   run.engine.report(others.running, "success");
   expect(others.running.state).toBe("Crashed");
-  expect(run.task("late").state).toBe("Cancelled");
+  const late = run.task("late");
+  await run.clock.advance(0);
+  expect(late.state).toBe("Cancelled");
 });

@@ -141,7 +141,9 @@ export class SchedulerRun {
 
   fn(name = "work", policy: Partial<TaskPolicy> = {}): RunFunction {
     const facts = { name, local: () => undefined, site: undefined };
-    return this.scheduler.addFunction(facts, { ...DEFAULT_POLICY, ...policy });
+    const fn = this.scheduler.makeFunction(facts, { ...DEFAULT_POLICY, ...policy });
+    this.scheduler.addFunction(fn);
+    return fn;
   }
 
   /** Submits a task of a function of its own. */

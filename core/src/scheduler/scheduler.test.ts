@@ -39,7 +39,7 @@ test("a diamond runs its tip once, when both sides are done", async () => {
   }
   await run.scheduler.idle();
   expect(run.engine.submitted.flat()).toEqual([1, 2, 3, 4]);
-  expect(run.scheduler.counts).toMatchObject({ submitted: 4, succeeded: 4, failed: [] });
+  expect(run.scheduler.failed).toEqual([]);
 });
 
 test("a task whose dependencies have ended already does not wait", async () => {

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { MusterError, toError } from "../base/errors.ts";
 import type { Demand, WorkerDeath } from "../cluster/worker-link.ts";
-import type { Engine, EngineListener, TaskReport, TaskStart } from "../engine/engine.ts";
+import type { Engine, EngineListener, Packed, TaskReport, TaskStart } from "../engine/engine.ts";
 import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { TaskCancelledError, TaskTimeoutError, UpstreamFailedError, WorkerLostError } from "./errors.ts";
@@ -62,11 +62,11 @@ export class Scheduler implements TaskRunOwner {
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
   #ready: TaskRun[] = [];
   #runs = 0;
-  #succeeded = 0;
   #flushing = false;
   #idle: PromiseWithResolvers<void> | undefined;
   #cancelled: string | undefined;
   #open = true;
+  #closed = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -83,16 +83,20 @@ export class Scheduler implements TaskRunOwner {
     failed: (error) => this.failAll(error),
   };
 
-  addFunction(
+  /** @throws MusterError `UNSATISFIABLE_RESOURCES` for one whose tasks no worker could run */
+  makeFunction(
     facts: Pick<RunFunction, "name" | "local" | "site">,
     policy: RunFunction["policy"],
   ): RunFunction {
     const fn = new RunFunction(this.#functions.length, facts, policy);
     const impossible = this.#engine.whyImpossible(fn);
-    if (impossible !== undefined)
-      throw new MusterError("UNSATISFIABLE_RESOURCES", `Task "${fn.name}" can never run: ${impossible}`);
+    if (impossible === undefined) return fn;
+    throw new MusterError("UNSATISFIABLE_RESOURCES", `Task "${fn.name}" can never run: ${impossible}`);
+  }
+
+  /** From now on the next function that is made has the next number. */
+  addFunction(fn: RunFunction): void {
     this.#functions.push(fn);
-    return fn;
   }
 
   /**
@@ -100,18 +104,32 @@ export class Scheduler implements TaskRunOwner {
    * @throws NotSerializableError for an argument that cannot travel
    */
   submit(fn: RunFunction, args: readonly unknown[]): TaskRun {
-    const packed = this.#engine.pack(args, fn.name, this.#options.lookup);
+    return this.#submit(fn, this.#engine.pack(args, fn.name, this.#options.lookup));
+  }
+
+  #submit(fn: RunFunction, packed: Packed<Node>): TaskRun {
     const run = new TaskRun(this, ++this.#runs, fn);
     run.payload = packed.payload;
     run.dependencies = packed.dependencies;
     this.#unfinished.add(run);
     this.#emit(run, "Pending");
     if (this.#cancelled !== undefined) {
-      this.#finish(run, "Cancelled", new TaskCancelledError(fn.name, this.#cancelled));
+      this.#refuse(run, this.#cancelled);
       return run;
     }
     if (!run.awaitDependencies()) this.dependenciesEnded(run);
     return run;
+  }
+
+  /**
+   * Not at once: a flow that catches the error and submits again would otherwise keep the thread to itself, and no
+   * signal or timer could end it.
+   */
+  #refuse(run: TaskRun, reason: string): void {
+    const finish = (): void => {
+      if (!run.isFinished) this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
+    };
+    this.#options.clock.after(0, finish, { keepAlive: !this.#closed });
   }
 
   /** One task an element, where the elements are known now. */
@@ -120,16 +138,17 @@ export class Scheduler implements TaskRunOwner {
     const shared = sources.map((source) =>
       source.kind === "same" ? this.#engine.share(source.value, fn.name, this.#options.lookup) : undefined,
     );
-    const runs = new Array<TaskRun>(width);
+    // All of them before the first runs: an element that cannot travel leaves none behind that nobody has a future of.
+    const packed = new Array<Packed<Node>>(width);
     for (let element = 0; element < width; element++) {
       const args = new Array<unknown>(sources.length);
       for (let index = 0; index < sources.length; index++) {
         const source = sources[index]!;
         args[index] = source.kind === "elements" ? source.elements[element] : shared[index];
       }
-      runs[element] = this.submit(fn, args);
+      packed[element] = this.#engine.pack(args, fn.name, this.#options.lookup);
     }
-    return runs;
+    return packed.map((one) => this.#submit(fn, one));
   }
 
   /** One task an element, where the elements of some source are known only later. */
@@ -209,6 +228,18 @@ export class Scheduler implements TaskRunOwner {
     return [...this.#unfinished].reverse();
   }
 
+  /** The engine is closed. What has not ended by now is cancelled, and so is all that still comes. */
+  close(reason: string): void {
+    this.#closed = true;
+    this.#cancelled ??= reason;
+    this.#ready = [];
+    for (const run of this.#lastFirst()) {
+      if (run.isFinished) continue;
+      if (run.inEngine) this.#leaveEngine(run);
+      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled));
+    }
+  }
+
   /** The flow submits no more tasks. */
   closeSubmissions(): void {
     this.#open = false;
@@ -221,12 +252,9 @@ export class Scheduler implements TaskRunOwner {
       .map((node) => ({ name: nameOf(node), state: node.state, error: node.error }));
   }
 
-  get counts(): {
-    readonly submitted: number;
-    readonly succeeded: number;
-    readonly failed: readonly TaskRun[];
-  } {
-    return { submitted: this.#runs, succeeded: this.#succeeded, failed: this.#failed };
+  /** Task runs that have ended without success, in the order of their ends. */
+  get failed(): readonly TaskRun[] {
+    return this.#failed;
   }
 
   /** What a cluster needs to know to have the right number of workers. */
@@ -330,7 +358,6 @@ export class Scheduler implements TaskRunOwner {
       case "success":
         run.value = report.value;
         run.fn.took(report.durationMs);
-        this.#succeeded++;
         this.#finish(run, "Success", undefined, report);
         return;
       case "failure":
@@ -391,11 +418,13 @@ export class Scheduler implements TaskRunOwner {
     }
     const death = report.death ?? UNKNOWN_DEATH;
     const error = new WorkerLostError({ name: run.fn.name, attempts: run.attempt }, report.worker, death);
-    if (run.lossesLeft === 0) {
-      this.#finish(run, "Crashed", error, report);
-      return;
+    if (death.deliberate !== true) {
+      if (run.lossesLeft === 0) {
+        this.#finish(run, "Crashed", error, report);
+        return;
+      }
+      run.lossesLeft--;
     }
-    run.lossesLeft--;
     this.#retry(run, error, 0);
   }
 
@@ -447,6 +476,7 @@ export class Scheduler implements TaskRunOwner {
     gather.error = error;
     this.#gathering.delete(gather);
     if (state !== "Success") this.#failedGathers.add(gather);
+    if (gather.children === undefined) gather.neverExpands();
     this.#tellEnd(gather);
   }
 
@@ -461,13 +491,10 @@ export class Scheduler implements TaskRunOwner {
   /** What a mapped task runs over: the elements of a future list, each as soon as it is known to exist. */
   async #elementsOf(name: string, node: Node): Promise<MapSource> {
     if (node instanceof GatherRun) {
-      const children = await new Promise<readonly Node[]>((resolve, reject) => {
-        node.whenExpanded(resolve);
-        this.ended(node).then(() => {
-          if (node.children === undefined) reject(new UpstreamFailedError(name, node.name, node.error));
-        });
-      });
-      return { kind: "elements", elements: children };
+      node.observed = true;
+      const elements = await node.expanded();
+      if (elements === undefined) throw new UpstreamFailedError(name, node.name, node.error);
+      return { kind: "elements", elements };
     }
     await this.ended(node);
     if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);

@@ -112,7 +112,7 @@ export class GatherRun extends Node implements Dependent {
   readonly name: string;
   /** One an element, once known. */
   children: readonly Node[] | undefined;
-  readonly #onExpanded: ((children: readonly Node[]) => void)[] = [];
+  readonly #onExpanded: ((children: readonly Node[] | undefined) => void)[] = [];
   readonly #onDone: (run: GatherRun) => void;
   #waitingFor = 0;
 
@@ -122,10 +122,15 @@ export class GatherRun extends Node implements Dependent {
     this.#onDone = onDone;
   }
 
-  /** Calls back with the children, now or when they are known; never when there will be none. */
-  whenExpanded(callback: (children: readonly Node[]) => void): void {
-    if (this.children === undefined) this.#onExpanded.push(callback);
-    else callback(this.children);
+  /** The children once they are known; undefined when there will be none. */
+  expanded(): Promise<readonly Node[] | undefined> {
+    if (this.children !== undefined || this.isFinished) return Promise.resolve(this.children);
+    return new Promise((resolve) => this.#onExpanded.push(resolve));
+  }
+
+  /** There will be no children. */
+  neverExpands(): void {
+    for (const callback of this.#onExpanded) callback(undefined);
   }
 
   expand(children: readonly Node[]): void {

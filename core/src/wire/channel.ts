@@ -129,8 +129,9 @@ export class Channel {
     this.#stream.end();
   }
 
-  destroy(): void {
+  /** Closes at once. */
+  destroy(error?: Error): void {
     this.#closed = true;
-    this.#stream.destroy();
+    this.#stream.destroy(error);
   }
 }

@@ -65,6 +65,7 @@ interface Ending {
 interface ThreadEnd {
   readonly reason: string;
   readonly outOfMemory: boolean;
+  readonly deliberate?: boolean;
 }
 
 /** How often a lane looks which of its tasks have started, in milliseconds. */
@@ -72,6 +73,7 @@ const WATCH_MS = 20;
 /** So many threads in a row that end before they could start a task: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
 const NEIGHBOUR_ENDED: ThreadEnd = {
+  deliberate: true,
   outOfMemory: false,
   reason: "another task of its thread was cancelled or timed out and did not end by itself",
 };
@@ -94,6 +96,7 @@ export class Lane {
   #watch: Timer | undefined;
   #end: ThreadEnd | undefined;
   #isReady = false;
+  #hasReported = false;
   /** Threads in a row that ended without having started a task. */
   #bootFailures = 0;
   #flushed: PromiseWithResolvers<void> | undefined;
@@ -166,6 +169,7 @@ export class Lane {
   #startThread(): Worker {
     const { file, data, heapLimitMb } = this.#options;
     this.#isReady = false;
+    this.#hasReported = false;
     this.#end = undefined;
     const thread = new Worker(file, {
       workerData: { ...data(), slots: this.#slots.buffer, lane: this.index } satisfies ThreadData,
@@ -193,7 +197,7 @@ export class Lane {
     else if (message.type === "flushed") this.#settleFlush();
     else if (message.type === "reports") {
       const body = new Uint8Array(message.body);
-      this.#bootFailures = 0;
+      this.#hasReported = true;
       this.#heardEnds(body);
       this.#options.sink.reports(body);
     } else {
@@ -287,8 +291,8 @@ export class Lane {
       if (attempt.ending !== undefined) this.#report(attempt, attempt.ending.kind, undefined);
       else this.#report(attempt, ReportKind.lost, wasEnded ? NEIGHBOUR_ENDED : end);
     }
-    if (started.length > 0) this.#bootFailures = 0;
-    else if (waiting.length > 0 || !this.#isReady) this.#bootFailures++;
+    if (started.length > 0 || this.#hasReported) this.#bootFailures = 0;
+    else this.#bootFailures++;
     if (this.#bootFailures > MAX_BOOT_FAILURES) this.#giveUp(waiting, end);
     else if (waiting.length > 0)
       this.#options.sink.returned(

@@ -59,6 +59,7 @@ export class Worker {
   #heartbeat: Timer | undefined;
   #askedToDrain = false;
   #draining = false;
+  #leaving = false;
   #ended = false;
 
   constructor(options: WorkerOptions) {
@@ -134,6 +135,7 @@ export class Worker {
 
   /** Ends in peace: what tasks printed arrives first. */
   async #leave(): Promise<void> {
+    this.#leaving = true;
     await this.#lanes.flush(FLUSH_MS);
     this.#end(WorkerExitCode.done);
   }
@@ -205,7 +207,7 @@ export class Worker {
   }
 
   async #lostEngine(reason: string): Promise<void> {
-    if (this.#ended) return;
+    if (this.#ended || this.#leaving) return;
     // A driver that was killed leaves its blobs behind: its workers are the last who can remove them.
     const engineGone = this.#watch === undefined ? process.ppid !== PARENT : await this.#watch.isDriverGone();
     this.#end(WorkerExitCode.engineLost, { reason, engineGone });

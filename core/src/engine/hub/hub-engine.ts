@@ -22,7 +22,7 @@ const SOCKET_FILE = "hub";
 /** Workers have so long to close their connections, in milliseconds. */
 const CLOSE_MS = 1000;
 /** Connections that have not shown the token yet; more are closed, so that strangers cost little. */
-const MAX_STRANGERS = 256;
+const MAX_STRANGERS = 1024;
 
 /**
  * The engine that is embedded in the driver: a server that workers dial out to. It hears nobody who does not show the
@@ -103,6 +103,8 @@ export class HubEngine extends WorkerHub implements WorkerLink {
         this.#server.once("error", reject);
         this.#server.listen(at, resolve);
       });
+      // A connection that cannot be accepted is that worker's trouble, which tries again; not the driver's end.
+      this.#server.on("error", () => {});
     } catch (cause) {
       const why = (cause as Error).message;
       throw new MusterError(
@@ -118,8 +120,9 @@ export class HubEngine extends WorkerHub implements WorkerLink {
   async #admit(raw: Socket): Promise<void> {
     raw.on("error", () => {});
     if (this.#strangers.size >= MAX_STRANGERS) {
-      raw.destroy();
-      return;
+      // The oldest has had the most time to say who it is; workers that dial all at once must not be refused.
+      const [oldest] = this.#strangers;
+      oldest?.destroy();
     }
     this.#strangers.add(raw);
     raw.setNoDelay(true);

@@ -172,9 +172,9 @@ export class WorkerConnection implements WorkerPort {
           `The worker ${this.workerId} cannot make a blob called ${piece.id}.`,
         );
       if (await this.#receiver.receive(piece)) this.#send(FrameType.blobStored, { id: piece.id });
-    } catch {
+    } catch (error) {
       // A worker whose results cannot be kept is of no use; its tasks go elsewhere.
-      this.#channel.destroy();
+      this.#channel.destroy(error as Error);
     }
   }
 
