@@ -276,7 +276,7 @@ const ODD = [
 
 test("whatever a task throws arrives as an error", async () => {
   const state = await flow({ name: "odd", executor: localWorkers({ workers: 1 }) }, async () => {
-    const ends = await Promise.allSettled(throwOdd.map(ODD));
+    const ends = await Promise.allSettled([...throwOdd.map(ODD)]);
     return ends.map((end) => (end as PromiseRejectedResult).reason as unknown);
   }).run();
   const errors = state.unwrap();

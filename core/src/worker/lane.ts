@@ -11,6 +11,7 @@ import {
 } from "../wire/protocol.ts";
 import { SLOTS, Slots } from "./slots.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
+import { print } from "./thread-output.ts";
 
 /** What a lane tells whoever holds it. */
 export interface LaneSink {
@@ -26,7 +27,7 @@ export interface LaneSink {
 }
 
 /** What a lane does not handle itself. */
-export type LaneMessage = Exclude<FromThread, { type: "ready" | "reports" | "flushed" }>;
+export type LaneMessage = Exclude<FromThread, { type: "ready" | "reports" | "flushed" | "print" }>;
 
 export interface LaneOptions {
   readonly index: number;
@@ -195,6 +196,7 @@ export class Lane {
   #receive(message: FromThread): void {
     if (message.type === "ready") this.#isReady = true;
     else if (message.type === "flushed") this.#settleFlush();
+    else if (message.type === "print") print(message.stream, message.bytes);
     else if (message.type === "reports") {
       const body = new Uint8Array(message.body);
       this.#hasReported = true;

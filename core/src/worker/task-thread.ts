@@ -23,6 +23,7 @@ import { Slots } from "./slots.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
+import { sendOutputTo } from "./thread-output.ts";
 import { provideUserApi } from "./user-api.ts";
 
 /** Tasks that came together. `next` is the first that has not been looked at. */
@@ -105,7 +106,7 @@ class TaskThread {
           );
         return;
       case "flush":
-        process.stdout.write("", () => process.stderr.write("", () => this.#post({ type: "flushed" })));
+        this.#post({ type: "flushed" });
         return;
       case "blob":
         this.#blobs.settle(message.id, message.error);
@@ -315,6 +316,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function runTaskThread(): void {
   const port = parentPort!;
   process.setSourceMapsEnabled(true);
+  sendOutputTo(port);
   provideUserApi();
   const thread = new TaskThread(port, workerData as ThreadData);
   port.on("message", (message: ToThread) => thread.receive(message));

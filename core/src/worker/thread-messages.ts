@@ -35,13 +35,15 @@ export type ToThread =
   | { readonly type: "code"; readonly code: ThreadCode }
   | { readonly type: "define"; readonly define: DefineMessage }
   | { readonly type: "abort"; readonly slot: number; readonly reason: "cancelled" | "timeout" }
-  /** Answer when all that was printed has left. */
+  /** Answer: what was printed before has then arrived. */
   | { readonly type: "flush" }
   | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
 
 export type FromThread =
   | { readonly type: "ready" }
   | { readonly type: "flushed" }
+  /** Something was printed: to standard output, 1, or standard error, 2. */
+  | { readonly type: "print"; readonly stream: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "reports"; readonly body: ArrayBuffer }
   | { readonly type: "log"; readonly event: LogEvent }
   /** The thread wants this blob in its directory. */
