@@ -114,7 +114,8 @@ function layerOf(file) {
 
 /** The module specifiers of a file's import and export statements, and of its dynamic imports. */
 function importsOf(source) {
-  const code = source.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "");
+  // Without comments, and without texts of several lines: those are other programs.
+  const code = source.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "").replaceAll(/`[^`]*\n[^`]*`/g, "``");
   const statements = code.matchAll(/^\s*(?:import|export)\b[^;"'`]*?(?:from\s*)?"([^"]+)"/gm);
   const calls = code.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g);
   return [...statements, ...calls].map((match) => match[1]);

@@ -100,7 +100,9 @@ export class WorkerProcess {
 
   /** V8 may end the whole process when a thread grows fast: the limit was the thread's all the same. */
   get #limit(): string {
-    return this.#memoryLimit === undefined ? "" : `; memoryLimit is ${Math.floor(this.#memoryLimit / 2 ** 20)} MiB a thread`;
+    return this.#memoryLimit === undefined
+      ? ""
+      : `; memoryLimit is ${Math.floor(this.#memoryLimit / 2 ** 20)} MiB a thread`;
   }
 
   #observation(exitCode: number | undefined, signal: NodeJS.Signals | undefined): WorkerObservation {
