@@ -12,7 +12,17 @@ export {
 } from "./base/errors.ts";
 export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
 export * from "./cluster/index.ts";
-export type { LogLevel, MusterEvent, StateName } from "./events/event.ts";
+export type {
+  ClusterEvent,
+  FlowEvent,
+  LogEvent,
+  LogLevel,
+  MusterEvent,
+  ScalingEvent,
+  StateName,
+  TaskEvent,
+  WorkerEvent,
+} from "./events/event.ts";
 export { EventLog } from "./events/event-log.ts";
 export * from "./executor/index.ts";
 export * from "./flow/index.ts";

@@ -4,7 +4,7 @@ import { showSite } from "../code/call-site.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LogLevel } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
-import { FutureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
+import { type FutureArray, futureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
 import { type Inputs, type Resolved, Unmapped } from "../scheduler/inputs.ts";
 import { futuresIn, withValues } from "../scheduler/nested.ts";
 import type { RunFunction } from "../scheduler/run-function.ts";
@@ -98,9 +98,7 @@ export class RunningExecutor implements AsyncDisposable {
       return new MappedFuture(scheduler, scheduler.mapLater(fn, sources));
     }
     const runs = scheduler.map(fn, sources);
-    const futures = new FutureArray<unknown>();
-    for (const run of runs) futures.push(new TaskFuture(scheduler, run));
-    return futures;
+    return futureArray(runs.map((run) => new TaskFuture(scheduler, run)));
   }
 
   /** `value` with all futures in it replaced by their values, once they are there. Throws the first error. */

@@ -18,7 +18,9 @@ export interface FlowOptions<P = unknown, R = unknown> {
   /** Cancels all other tasks once one failed for good. @default false */
   failFast?: boolean;
   /** Called with the final state; what it returns, if it is a state, takes its place. */
-  terminalStateHandler?: TerminalStateHandler<P, R>;
+  terminalStateHandler?(
+    ...args: Parameters<TerminalStateHandler<P, R>>
+  ): ReturnType<TerminalStateHandler<P, R>>;
 }
 
 export type TerminalStateHandler<P, R> = (

@@ -64,6 +64,10 @@ test("map gives an array of futures, or one future when the elements are not kno
     expectTypeOf(pair.map([1, count], unmapped("x"))).toEqualTypeOf<FutureArray<[number, string]>>();
     expectTypeOf(pair.map([1], unmapped(file))).toEqualTypeOf<FutureArray<[number, string]>>();
     expectTypeOf(pair.map([1], lines("a"))).toEqualTypeOf<MappedFuture<[number, string]>>();
+    expectTypeOf(Promise.all(countWords.map(["a"]))).resolves.toEqualTypeOf<{ [file: string]: number }[]>();
+    expectTypeOf(countWords.map(["a"])[0]).toEqualTypeOf<
+      TaskFuture<{ [file: string]: number }> | undefined
+    >();
     const twice = lines.map(lines("a"));
     expectTypeOf(twice).resolves.toEqualTypeOf<string[][]>();
     expectTypeOf(countWords.map(lines("a")).elements()).resolves.toEqualTypeOf<

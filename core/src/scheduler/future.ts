@@ -52,8 +52,16 @@ export class MappedFuture<T> extends TaskFuture<T[]> {
   }
 }
 
-/** The futures of a mapped task, one an element: an array like any other, which can also be awaited as a whole. */
-export class FutureArray<T> extends Array<TaskFuture<T>> implements PromiseLike<T[]> {
+/**
+ * The futures of a mapped task, one an element: an array like any other, which can also be awaited as a whole.
+ *
+ * To TypeScript it is all that a read-only array is but for one method that nobody misses: it takes `Promise.all` of an
+ * array with more methods for that of a tuple, and gives a type that means nothing.
+ */
+export type FutureArray<T> = Omit<readonly TaskFuture<T>[], "lastIndexOf"> & PromiseLike<T[]>;
+
+/** What a `FutureArray` is. */
+class Futures<T> extends Array<TaskFuture<T>> implements PromiseLike<T[]> {
   /** What array methods make of it are plain arrays. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
@@ -71,10 +79,17 @@ export class FutureArray<T> extends Array<TaskFuture<T>> implements PromiseLike<
   }
 }
 
+/** @internal */
+export function futureArray<T>(futures: Iterable<TaskFuture<T>>): FutureArray<T> {
+  const array = new Futures<T>();
+  for (const future of futures) array.push(future);
+  return array;
+}
+
 /** The node, or the nodes, behind a future; undefined for every other value. */
 export function nodesOf(value: object): Node | readonly Node[] | undefined {
   if (value instanceof TaskFuture) return TaskFuture.nodeOf(value);
-  if (value instanceof FutureArray) return Array.from(value, (future) => TaskFuture.nodeOf(future));
+  if (value instanceof Futures) return Array.from(value, (future) => TaskFuture.nodeOf(future));
   if (value instanceof Node) return value;
   return undefined;
 }

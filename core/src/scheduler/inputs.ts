@@ -22,6 +22,7 @@ type Opaque =
 export type Input<T> =
   | T
   | TaskFuture<T>
+  | (T extends readonly (infer U)[] ? FutureArray<U> : never)
   | (T extends Opaque ? never : T extends object ? { [K in keyof T]: Input<T[K]> } : never);
 
 /** The arguments of a call of a task. */

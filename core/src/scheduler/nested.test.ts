@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FutureArray, TaskFuture } from "./future.ts";
+import { futureArray, TaskFuture } from "./future.ts";
 import { futuresIn, withValues } from "./nested.ts";
 import { SchedulerRun } from "./scheduler.test.kit.ts";
 import type { Node } from "./task-run.ts";
@@ -17,7 +17,7 @@ const [a, b, c] = [held("a"), held("b"), held("c")];
 const toValue = (node: Node): unknown => node.value;
 
 test("futures are found wherever they are in arrays and plain objects, in their order", () => {
-  const list = FutureArray.from([b.future, c.future]);
+  const list = futureArray([b.future, c.future]);
   expect(futuresIn([a.future, { list, deep: [[{ again: a.future }]] }, 1, null, "x"])).toEqual([
     a.node,
     b.node,
@@ -29,7 +29,7 @@ test("futures are found wherever they are in arrays and plain objects, in their 
 });
 
 test("they are replaced by their values, a list of them by a list", () => {
-  const list = FutureArray.from([b.future, c.future]);
+  const list = futureArray([b.future, c.future]);
   const value = { one: a.future, list, rest: [1, { two: b.future }] };
   expect(withValues(value, toValue)).toEqual({
     one: "value of a",
