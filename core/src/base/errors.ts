@@ -21,10 +21,11 @@ export type MusterErrorCode =
 const brands = new WeakMap<object, symbol>();
 
 /**
- * Makes `instanceof` look for a brand instead of a prototype, so that it holds across two installed
+ * Gives the errors of a class its name, and makes `instanceof` look for a brand instead of a prototype, so that it holds across two installed
  * copies of this package and across threads' module graphs.
  */
 export function brand(owner: { name: string; prototype: object }): void {
+  Object.defineProperty(owner.prototype, "name", { value: owner.name, writable: true, configurable: true });
   const mark = Symbol.for(`muster.error.${owner.name}`);
   brands.set(owner, mark);
   Object.defineProperty(owner.prototype, mark, { value: true });
@@ -47,7 +48,6 @@ export class MusterError extends Error {
   }
 
   static {
-    MusterError.prototype.name = "MusterError";
     brand(MusterError);
   }
 }
@@ -63,7 +63,6 @@ export class InvalidOptionError extends MusterError {
   }
 
   static {
-    InvalidOptionError.prototype.name = "InvalidOptionError";
     brand(InvalidOptionError);
   }
 }
@@ -79,7 +78,6 @@ export class NotSerializableError extends MusterError {
   }
 
   static {
-    NotSerializableError.prototype.name = "NotSerializableError";
     brand(NotSerializableError);
   }
 }
@@ -94,7 +92,6 @@ export class DeadlineError extends MusterError {
   }
 
   static {
-    DeadlineError.prototype.name = "DeadlineError";
     brand(DeadlineError);
   }
 }

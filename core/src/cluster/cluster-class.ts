@@ -15,7 +15,6 @@ export class ClusterClassError extends MusterError {
   }
 
   static {
-    ClusterClassError.prototype.name = "ClusterClassError";
     brand(ClusterClassError);
   }
 }

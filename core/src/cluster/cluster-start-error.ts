@@ -24,7 +24,6 @@ export class ClusterStartError extends MusterError {
   }
 
   static {
-    ClusterStartError.prototype.name = "ClusterStartError";
     brand(ClusterStartError);
   }
 }

@@ -1,16 +1,8 @@
 import type { StateName } from "../events/event.ts";
+import { isFinal } from "../scheduler/states.ts";
 import type { TaskStates } from "./task-states.ts";
 
 export type { StateName };
-
-/** States that a run never leaves. */
-const FINISHED: ReadonlySet<StateName> = new Set([
-  "Success",
-  "Failed",
-  "Crashed",
-  "Cancelled",
-  "UpstreamFailed",
-]);
 
 export interface StateFacts<T> {
   readonly message?: string | undefined;
@@ -40,7 +32,7 @@ export class State<T = unknown> {
   }
 
   isFinished(): boolean {
-    return FINISHED.has(this.name);
+    return isFinal(this.name);
   }
 
   isSuccess(): boolean {

@@ -1,5 +1,6 @@
 import type { StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
+import { isFinal } from "../scheduler/states.ts";
 import { State } from "./state.ts";
 
 /** A task run that did not succeed. */
@@ -50,7 +51,7 @@ export class TaskStateCounter {
 
   constructor(events: EventLog) {
     this.#unsubscribe = events.subscribe((event) => {
-      if (event.type !== "task" || !ENDS.has(event.state)) return;
+      if (event.type !== "task" || !isFinal(event.state)) return;
       let states = this.#counts.get(event.name);
       if (states === undefined) {
         states = new Map();
@@ -65,8 +66,6 @@ export class TaskStateCounter {
     return new TaskStates(this.#counts, failed);
   }
 }
-
-const ENDS: ReadonlySet<StateName> = new Set(["Success", "Failed", "Crashed", "Cancelled", "UpstreamFailed"]);
 
 export function failedTask(run: {
   id: number;

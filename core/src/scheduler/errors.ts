@@ -16,7 +16,6 @@ export class TaskTimeoutError extends MusterError {
   }
 
   static {
-    TaskTimeoutError.prototype.name = "TaskTimeoutError";
     brand(TaskTimeoutError);
   }
 }
@@ -31,7 +30,6 @@ export class TaskCancelledError extends MusterError {
   }
 
   static {
-    TaskCancelledError.prototype.name = "TaskCancelledError";
     brand(TaskCancelledError);
   }
 }
@@ -48,7 +46,6 @@ export class UpstreamFailedError extends MusterError {
   }
 
   static {
-    UpstreamFailedError.prototype.name = "UpstreamFailedError";
     brand(UpstreamFailedError);
   }
 }
@@ -83,7 +80,6 @@ export class WorkerLostError extends MusterError {
   }
 
   static {
-    WorkerLostError.prototype.name = "WorkerLostError";
     brand(WorkerLostError);
   }
 }

@@ -174,7 +174,6 @@ export class RemoteTaskError extends MusterError {
   }
 
   static {
-    RemoteTaskError.prototype.name = "RemoteTaskError";
     brand(RemoteTaskError);
   }
 }
