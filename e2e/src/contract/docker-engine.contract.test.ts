@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ClusterStartError, EventLog, TemporaryClusterExecutor } from "@muster/core";
+import { type Cluster, ClusterStartError, EventLog, TemporaryClusterExecutor } from "@muster/core";
 import { DockerCluster, type DockerClusterOptions } from "@muster/docker";
 import { expect, onTestFinished, test } from "vitest";
 import { containersOf, docker, runInContainer, withContainersOf } from "./docker-containers.ts";
@@ -138,12 +138,21 @@ test("an event stream that breaks is made again, and nothing is missed", {
   const { runId, executor, cluster } = await start({ docker: { socketPath: proxy.path } });
   await cluster.waitForWorkers(1);
   const [worker] = cluster.workers;
+  const gone = goneFrom(cluster, worker!.id);
   proxy.cut();
   await withContainersOf(runId, (container) => container.kill({ signal: "SIGKILL" }));
   proxy.mend();
   expect(await executor.submit((a: number) => a + 1, [1])).toBe(2);
+  await gone;
   expect(cluster.workers.map(({ id }) => id)).not.toContain(worker!.id);
 });
+
+/** Resolves when the cluster knows that a worker is gone. */
+async function goneFrom(cluster: Cluster, id: string): Promise<void> {
+  for await (const event of cluster.events) {
+    if (event.type === "worker" && event.worker === id && event.state === "gone") return;
+  }
+}
 
 /** A way to the engine that can be cut. */
 class EngineProxy implements AsyncDisposable {
