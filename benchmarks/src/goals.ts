@@ -25,6 +25,8 @@ export const goals: readonly Goal[] = [
   { workload: "latency", metric: "p50", system: "muster-local", peer: "piscina", atMost: 2.5 },
   { workload: "chain", metric: "throughput", system: "muster-local", peer: "dask", atLeast: 40 },
   { workload: "boot", metric: "first-result", system: "muster-local", peer: "dask", atMost: 0.35 },
+  { workload: "boot-four", metric: "ratio", system: "muster-docker", atMost: 1.4 },
+  { workload: "noop", metric: "throughput", system: "muster-docker", peer: "muster-local", atLeast: 0.7 },
   { workload: "value-64mib", metric: "time", system: "muster-local", peer: "dask", atMost: 0.5 },
   { workload: "cpu", metric: "ratio", system: "muster-local", atMost: 1.15 },
   { workload: "waiting-1m", metric: "ratio", system: "muster-local", atLeast: 0.8 },

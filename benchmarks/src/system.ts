@@ -24,6 +24,7 @@ export const WORKLOAD_NAMES = [
   "chain",
   "tree",
   "boot",
+  "boot-four",
   "value-64mib",
   "values-1mib",
   "cpu",
@@ -77,6 +78,15 @@ export interface SessionSystem extends SystemBase {
   readonly kind: "session";
   /** Boots it, runs `body`, closes it. */
   use<T>(options: SessionOptions, body: (session: Session) => Promise<T>): Promise<T>;
+  readonly boots?: Boots;
+}
+
+/** What a cluster costs beyond the bare thing that each of its workers runs in. Both resolve to milliseconds. */
+export interface Boots {
+  /** Until so many workers are ready, asked for together. */
+  workers(count: number): Promise<number>;
+  /** Until so many of what a worker runs in, started together to do nothing, have ended. */
+  bare(count: number): Promise<number>;
 }
 
 /** A system of another language, whose script has the workloads again. */

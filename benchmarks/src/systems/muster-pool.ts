@@ -1,12 +1,15 @@
 import { LocalPoolExecutor } from "@muster/core";
-import { WORKERS } from "../system.ts";
+import { type SessionSystem, WORKERS } from "../system.ts";
 import { musterSystem } from "./muster-session.ts";
 
-function musterPool(scheduler: "threads" | "processes") {
-  return musterSystem(
-    ({ concurrency }) =>
-      new LocalPoolExecutor({ scheduler, numWorkers: WORKERS, tasksPerThread: concurrency }),
-  );
+function musterPool(scheduler: "threads" | "processes"): SessionSystem {
+  return {
+    ...musterSystem(
+      ({ concurrency }) =>
+        new LocalPoolExecutor({ scheduler, numWorkers: WORKERS, tasksPerThread: concurrency }),
+    ),
+    leavesOut: { "boot-four": "it has no cluster" },
+  };
 }
 
 export const musterThreads = musterPool("threads");

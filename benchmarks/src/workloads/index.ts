@@ -1,6 +1,7 @@
 import type { WorkloadName } from "../system.ts";
 import type { Workload } from "../workload.ts";
 import { boot } from "./boot.ts";
+import { bootFour } from "./boot-four.ts";
 import { chain } from "./chain.ts";
 import { cpu } from "./cpu.ts";
 import { latency } from "./latency.ts";
@@ -19,6 +20,7 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   chain,
   tree,
   boot,
+  "boot-four": bootFour,
   "value-64mib": value64mib,
   "values-1mib": values1mib,
   cpu,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { MapSource } from "./map-source.ts";
 import { SchedulerRun } from "./scheduler.test.kit.ts";
-import type { MapSource } from "./scheduler.ts";
 import type { Node, TaskRun } from "./task-run.ts";
 
 const elements = (...values: unknown[]): MapSource => ({ kind: "elements", elements: values });

@@ -4,12 +4,22 @@ import type { Demand, WorkerDeath } from "../cluster/worker-link.ts";
 import type { Engine, EngineListener, Packed, TaskReport, TaskStart } from "../engine/engine.ts";
 import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
+import { demandOf } from "./demand.ts";
 import { TaskCancelledError, TaskTimeoutError, UpstreamFailedError, WorkerLostError } from "./errors.ts";
+import { Gathers } from "./gathers.ts";
+import { type MapSource, mapWidth } from "./map-source.ts";
 import { delayBeforeRetry } from "./retry.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
-import { GatherRun, NO_DEPENDENCIES, type Node, TaskRun, type TaskRunOwner } from "./task-run.ts";
+import {
+  type GatherRun,
+  NO_DEPENDENCIES,
+  type Node,
+  nameOf,
+  TaskRun,
+  type TaskRunOwner,
+} from "./task-run.ts";
 
 export interface SchedulerOptions {
   readonly engine: Engine;
@@ -24,12 +34,6 @@ export interface SchedulerOptions {
   /** Called when tasks have become ready. */
   readonly onReady?: () => void;
 }
-
-/** An element-wise source of a mapped task: a value for each element, or the same for all. */
-export type MapSource =
-  | { readonly kind: "elements"; readonly elements: readonly unknown[] }
-  | { readonly kind: "node"; readonly node: Node }
-  | { readonly kind: "same"; readonly value: unknown };
 
 /** A failure that nobody looked at. */
 export interface UnseenFailure {
@@ -51,13 +55,10 @@ export class Scheduler implements TaskRunOwner {
   readonly #functions: RunFunction[] = [];
   /** Task runs that have not ended. */
   readonly #unfinished = new RunList();
-  /** Lists of mapped tasks that have not ended. */
-  readonly #gathering = new Set<GatherRun>();
+  readonly #gathers: Gathers;
   readonly #retrying = new Map<TaskRun, Timer>();
   readonly #running = new Set<TaskRun>();
   readonly #failed: TaskRun[] = [];
-  /** Lists that will not be, since an element or what they were mapped over failed. */
-  readonly #failedGathers = new Set<GatherRun>();
   /** Runs whose dependencies failed, while they are being ended. */
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
   #ready: TaskRun[] = [];
@@ -71,6 +72,12 @@ export class Scheduler implements TaskRunOwner {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    this.#gathers = new Gathers({
+      engine: options.engine,
+      ended: (node) => this.ended(node),
+      map: (fn, sources) => this.map(fn, sources),
+      onEnd: () => this.#tellIdle(),
+    });
   }
 
   /** What the engine is started with. */
@@ -153,25 +160,22 @@ export class Scheduler implements TaskRunOwner {
 
   /** One task an element, where the elements of some source are known only later. */
   mapLater(fn: RunFunction, sources: readonly MapSource[]): GatherRun {
-    const gather = new GatherRun(fn.name, () => this.#gathered(gather));
-    this.#gathering.add(gather);
-    Promise.all(
-      sources.map((source) => (source.kind === "node" ? this.#elementsOf(fn.name, source.node) : source)),
-    )
-      .then((known) => gather.expand(this.map(fn, known)))
-      .catch((thrown: unknown) => {
-        const error = toError(thrown);
-        this.#finishGather(gather, error instanceof UpstreamFailedError ? "UpstreamFailed" : "Failed", error);
-      });
-    return gather;
+    return this.#gathers.later(fn, sources);
   }
 
   /** The value of a node, or its error thrown. The same object for everybody who asks. */
   result(node: Node): Promise<unknown> {
     node.promise ??= new Promise((resolve, reject) => {
       const settle = (): void => {
-        if (node.state === "Success") resolve(this.#engine.unpack(node.value));
-        else reject(node.error);
+        if (node.state !== "Success") {
+          reject(node.error);
+          return;
+        }
+        try {
+          resolve(this.#engine.unpack(node.value));
+        } catch (error) {
+          reject(error);
+        }
       };
       this.#whenEnded(node, settle);
     });
@@ -180,10 +184,7 @@ export class Scheduler implements TaskRunOwner {
 
   /** The values of all these nodes, as soon as all are there; or the first error. */
   results(nodes: readonly Node[]): Promise<unknown> {
-    const gather = new GatherRun("a list of futures", () => this.#gathered(gather));
-    this.#gathering.add(gather);
-    gather.expand(nodes);
-    return this.result(gather);
+    return this.result(this.#gathers.of(nodes));
   }
 
   /** Resolves when the node has ended, however it did. */
@@ -193,7 +194,7 @@ export class Scheduler implements TaskRunOwner {
 
   /** Resolves when no task is left that has not ended. */
   idle(): Promise<void> {
-    if (this.#unfinished.size === 0 && this.#gathering.size === 0) return Promise.resolve();
+    if (this.#unfinished.size === 0 && this.#gathers.size === 0) return Promise.resolve();
     this.#idle ??= Promise.withResolvers<void>();
     return this.#idle.promise;
   }
@@ -247,7 +248,7 @@ export class Scheduler implements TaskRunOwner {
 
   /** Failures that nobody looked at: neither awaited, nor handed on to a task. */
   unseenFailures(): readonly UnseenFailure[] {
-    return [...this.#failed, ...this.#failedGathers]
+    return [...this.#failed, ...this.#gathers.failed]
       .filter((node) => !node.observed)
       .map((node) => ({ name: nameOf(node), state: node.state, error: node.error }));
   }
@@ -259,22 +260,8 @@ export class Scheduler implements TaskRunOwner {
 
   /** What a cluster needs to know to have the right number of workers. */
   demand(): Demand {
-    let ready = 0;
-    let unknown = 0;
-    let knownMs = 0;
-    for (const fn of this.#functions) {
-      const waiting = fn.submitted - fn.running;
-      ready += waiting;
-      if (fn.expectedMs === undefined) unknown += waiting;
-      else knownMs += waiting * fn.expectedMs;
-    }
-    const now = this.#options.clock.now();
-    let remainingMs = 0;
-    for (const run of this.#running) {
-      if (run.fn.expectedMs !== undefined)
-        remainingMs += Math.max(0, run.fn.expectedMs - (now - run.runningSince!));
-    }
-    return { ready, running: this.#running.size, unknown, knownMs, remainingMs, open: this.#open };
+    const at = { now: this.#options.clock.now(), open: this.#open };
+    return demandOf(this.#functions, this.#running, at);
   }
 
   #whenEnded(node: Node, callback: () => void): void {
@@ -458,54 +445,14 @@ export class Scheduler implements TaskRunOwner {
       this.#failed.push(run);
       if (state === "Failed" || state === "Crashed") this.#options.onFailure?.(run);
     }
-    this.#tellEnd(run);
+    run.tellDependents();
+    this.#tellIdle();
   }
 
-  #gathered(gather: GatherRun): void {
-    const failed = gather.children!.find((child) => child.isFinished && child.state !== "Success");
-    if (failed === undefined) {
-      gather.value = this.#engine.gather(gather.children!.map((child) => child.value));
-      this.#finishGather(gather, "Success", undefined);
-    } else {
-      this.#finishGather(gather, failed.state, failed.error);
-    }
-  }
-
-  #finishGather(gather: GatherRun, state: StateName, error: Error | undefined): void {
-    gather.state = state;
-    gather.error = error;
-    this.#gathering.delete(gather);
-    if (state !== "Success") this.#failedGathers.add(gather);
-    if (gather.children === undefined) gather.neverExpands();
-    this.#tellEnd(gather);
-  }
-
-  #tellEnd(node: Node): void {
-    node.tellDependents();
-    if (this.#unfinished.size === 0 && this.#gathering.size === 0) {
-      this.#idle?.resolve();
-      this.#idle = undefined;
-    }
-  }
-
-  /** What a mapped task runs over: the elements of a future list, each as soon as it is known to exist. */
-  async #elementsOf(name: string, node: Node): Promise<MapSource> {
-    if (node instanceof GatherRun) {
-      node.observed = true;
-      const elements = await node.expanded();
-      if (elements === undefined) throw new UpstreamFailedError(name, node.name, node.error);
-      return { kind: "elements", elements };
-    }
-    await this.ended(node);
-    if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);
-    const value = await this.#engine.unpack(node.value);
-    if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
-      throw new MusterError(
-        "INVALID_OPTION",
-        `Task "${name}" was mapped over the result of "${nameOf(node)}", which is no iterable but ${value === null ? "null" : typeof value}.`,
-      );
-    }
-    return { kind: "elements", elements: [...(value as Iterable<unknown>)] };
+  #tellIdle(): void {
+    if (this.#unfinished.size > 0 || this.#gathers.size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   #enter(run: TaskRun, state: StateName): void {
@@ -530,26 +477,4 @@ export class Scheduler implements TaskRunOwner {
       message: facts?.message,
     });
   }
-}
-
-function nameOf(node: Node): string {
-  return node instanceof TaskRun ? node.fn.name : (node as GatherRun).name;
-}
-
-/** @throws MusterError when two sources have different lengths, or none has one */
-function mapWidth(name: string, sources: readonly MapSource[]): number {
-  const widths = sources.flatMap((source) => (source.kind === "elements" ? [source.elements.length] : []));
-  if (widths.length === 0) {
-    throw new MusterError(
-      "INVALID_OPTION",
-      `Task "${name}" was mapped over nothing: give at least one argument that is not unmapped().`,
-    );
-  }
-  if (widths.some((width) => width !== widths[0])) {
-    throw new MusterError(
-      "INVALID_OPTION",
-      `Task "${name}" was mapped over lists of different lengths: ${widths.join(", ")}.`,
-    );
-  }
-  return widths[0]!;
 }

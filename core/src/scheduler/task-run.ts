@@ -153,3 +153,8 @@ export class GatherRun extends Node implements Dependent {
     if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);
   }
 }
+
+/** The name of the task that a node is a run, or a list, of. */
+export function nameOf(node: Node): string {
+  return node instanceof TaskRun ? node.fn.name : (node as GatherRun).name;
+}

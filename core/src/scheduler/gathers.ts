@@ -1,0 +1,106 @@
+import { MusterError, toError } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { StateName } from "../events/event.ts";
+import { UpstreamFailedError } from "./errors.ts";
+import type { MapSource } from "./map-source.ts";
+import type { RunFunction } from "./run-function.ts";
+import { GatherRun, type Node, nameOf, type TaskRun } from "./task-run.ts";
+
+export interface GathersOptions {
+  readonly engine: Pick<Engine, "gather" | "unpack">;
+  /** Resolves when a node has ended, however it did. */
+  readonly ended: (node: Node) => Promise<void>;
+  /** Submits a task an element. */
+  readonly map: (fn: RunFunction, sources: readonly MapSource[]) => readonly TaskRun[];
+  /** Called when a list has ended. */
+  readonly onEnd: () => void;
+}
+
+/** Lists of what several nodes give: each ends with the last of them, or with the first that fails. */
+export class Gathers {
+  readonly #options: GathersOptions;
+  readonly #open = new Set<GatherRun>();
+  readonly #failed = new Set<GatherRun>();
+
+  constructor(options: GathersOptions) {
+    this.#options = options;
+  }
+
+  /** How many have not ended. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Lists that will not be, since an element or what they were mapped over failed. */
+  get failed(): Iterable<GatherRun> {
+    return this.#failed;
+  }
+
+  /** The list of these nodes. */
+  of(nodes: readonly Node[]): GatherRun {
+    const gather = this.#create("a list of futures");
+    gather.expand(nodes);
+    return gather;
+  }
+
+  /** The list of a mapped task, the elements of some of whose sources are known only later. */
+  later(fn: RunFunction, sources: readonly MapSource[]): GatherRun {
+    const gather = this.#create(fn.name);
+    Promise.all(
+      sources.map((source) => (source.kind === "node" ? this.#elementsOf(fn.name, source.node) : source)),
+    )
+      .then((known) => gather.expand(this.#options.map(fn, known)))
+      .catch((thrown: unknown) => {
+        const error = toError(thrown);
+        this.#end(gather, error instanceof UpstreamFailedError ? "UpstreamFailed" : "Failed", error);
+      });
+    return gather;
+  }
+
+  #create(name: string): GatherRun {
+    const gather = new GatherRun(name, () => this.#decide(gather));
+    this.#open.add(gather);
+    return gather;
+  }
+
+  #decide(gather: GatherRun): void {
+    const failed = gather.children!.find((child) => child.isFinished && child.state !== "Success");
+    if (failed === undefined) {
+      gather.value = this.#options.engine.gather(gather.children!.map((child) => child.value));
+      this.#end(gather, "Success", undefined);
+    } else {
+      this.#end(gather, failed.state, failed.error);
+    }
+  }
+
+  #end(gather: GatherRun, state: StateName, error: Error | undefined): void {
+    gather.state = state;
+    gather.error = error;
+    this.#open.delete(gather);
+    if (state !== "Success") this.#failed.add(gather);
+    if (gather.children === undefined) gather.neverExpands();
+    gather.tellDependents();
+    this.#options.onEnd();
+  }
+
+  /** The elements of a future list, each as soon as it is known to exist. */
+  async #elementsOf(name: string, node: Node): Promise<MapSource> {
+    if (node instanceof GatherRun) {
+      node.observed = true;
+      const elements = await node.expanded();
+      if (elements === undefined) throw new UpstreamFailedError(name, node.name, node.error);
+      return { kind: "elements", elements };
+    }
+    await this.#options.ended(node);
+    if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);
+    const value = await this.#options.engine.unpack(node.value);
+    if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
+      const what = value === null ? "null" : typeof value;
+      throw new MusterError(
+        "INVALID_OPTION",
+        `Task "${name}" was mapped over the result of "${nameOf(node)}", which is no iterable but ${what}.`,
+      );
+    }
+    return { kind: "elements", elements: [...(value as Iterable<unknown>)] };
+  }
+}
