@@ -29,12 +29,6 @@ const CLOSE_GRACE_MS = 5_000;
 /** Milliseconds that a provider has to remove what it opened. */
 const PROVIDER_CLOSE_MS = 60_000;
 
-/**
- * Lets glibc ask for large pages for large values: memory for 64 MiB is there in 14 ms instead of 32. Where there is
- * no glibc, or the kernel does not give any, it means nothing.
- */
-const LARGE_PAGES = { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
-
 /** What there is while a cluster serves a run. */
 interface Running {
   readonly session: ClusterSession;
@@ -307,7 +301,7 @@ export class Cluster implements AsyncDisposable {
       cancelGraceMs: session.cancelGraceMs,
       logLevel: session.debug ? "debug" : "info",
     });
-    return { id, env: { ...LARGE_PAGES, ...env, ...settings }, threads, resources, memoryLimit };
+    return { id, env: { ...env, ...settings }, threads, resources, memoryLimit };
   }
 
   #want(workers: number, reason: string, demand?: Demand): void {

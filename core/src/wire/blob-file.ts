@@ -12,8 +12,6 @@ const MAX_PARTS_PER_WRITE = 512;
 /** The most that Linux moves in one call. */
 const MAX_BYTES_PER_CALL = 2 ** 30;
 
-const LARGE_PAGE_BYTES = 2 ** 21;
-
 /** Names of blobs become file names: nothing else may be in them. */
 const BLOB_ID = /^[a-z0-9][a-z0-9-]{0,127}$/;
 
@@ -49,21 +47,11 @@ function dropBytes(parts: readonly Uint8Array[], written: number): Uint8Array[] 
   return rest;
 }
 
-/**
- * Fresh memory, with a first touch of each large page: the kernel then gives it by the page of 2 MiB, where it may,
- * which it does not while it copies a file into it.
- */
-function memoryFor(byteLength: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(byteLength);
-  for (let at = 0; at < byteLength; at += LARGE_PAGE_BYTES) bytes[at] = 0;
-  return bytes;
-}
-
 /** Reads a value from a file with one copy, from the file's memory to the value's. */
 export function readBlobFileSync(path: string): EncodedParts {
   const file = openSync(path, "r");
   try {
-    const bytes = memoryFor(fstatSync(file).size);
+    const bytes = Buffer.allocUnsafeSlow(fstatSync(file).size);
     let at = 0;
     while (at < bytes.length) {
       const read = readSync(file, bytes, at, Math.min(bytes.length - at, MAX_BYTES_PER_CALL), at);
@@ -81,7 +69,7 @@ export async function readBlobFile(path: string): Promise<EncodedParts> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, "r");
-    const bytes = memoryFor((await file.stat()).size);
+    const bytes = Buffer.allocUnsafeSlow((await file.stat()).size);
     let at = 0;
     while (at < bytes.length) {
       const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, MAX_BYTES_PER_CALL), at);
