@@ -8,7 +8,10 @@ import { musterSystem } from "./muster-session.ts";
 const IMAGE = "node:24-bookworm-slim";
 
 const executor = (workers: number, tasksPerThread?: number) =>
-  new TemporaryClusterExecutor({ clusterClass: DockerCluster, clusterKwargs: { workers, tasksPerThread, image: IMAGE } });
+  new TemporaryClusterExecutor({
+    clusterClass: DockerCluster,
+    clusterKwargs: { workers, tasksPerThread, image: IMAGE },
+  });
 
 export const musterDocker: SessionSystem = {
   ...musterSystem(({ concurrency }) => executor(WORKERS, concurrency)),

@@ -256,8 +256,7 @@ export class Dispatcher {
   }
 
   #feedHungry(): void {
-    // The lane that was busy last first: its threads are awake, and what they need is in the caches.
-    for (const lane of [...this.#hungry].reverse()) {
+    for (const lane of [...this.#hungry]) {
       if (this.#queues.size === 0) break;
       this.#feed(lane);
     }
@@ -282,9 +281,8 @@ export class Dispatcher {
         batch.push(this.#place(task, lane));
       }
     }
-    // Taken out first, so that the set keeps the order in which lanes were last busy.
-    this.#hungry.delete(lane);
     if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
+    else this.#hungry.delete(lane);
     if (batch.length > 0) this.#send(lane, batch);
   }
 
