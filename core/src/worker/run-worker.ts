@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
+import { dirname } from "node:path";
 import { readWorkerEnv, type WorkerSettings, withSecrets } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
 import { type DialTarget, dial } from "./dial.ts";
@@ -28,6 +29,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   const worker = new Worker({
     settings,
     pulse: pulseOf(url, settings),
+    engineDirectory: url.protocol === "unix:" ? dirname(decodeURIComponent(url.pathname)) : undefined,
     connect: (listener) =>
       new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : connect(url, settings), listener),
     ended: exit,

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { WorkerSettings } from "../cluster/worker-env.ts";
 import type { LogEvent } from "../events/event.ts";
+import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
 import {
@@ -23,6 +24,8 @@ import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {
   readonly settings: WorkerSettings;
+  /** The engine's directory, where its address says so: a driver that was killed cannot remove it. */
+  readonly engineDirectory?: string | undefined;
   /** Opens the connection to the engine. Called once. */
   readonly connect: (listener: {
     frame(type: number, body: Buffer): void;
@@ -220,6 +223,10 @@ export class Worker {
     this.#heartbeat?.cancel();
     this.#channel.end();
     this.#blobs?.close({ engineGone });
+    // Nobody but its workers can remove what a killed driver left, and this one had not even been told where it is.
+    const { engineDirectory } = this.#options;
+    if (engineGone && this.#blobs === undefined && engineDirectory !== undefined)
+      removeBlobDirectory(engineDirectory);
     this.#options.ended(code, reason);
   }
 }
