@@ -3,11 +3,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { blobParent, makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
+import { keepBlobDirectory, RUN_PREFIX, sweepBlobDirectories } from "./blob-leases.ts";
 
 /**
  * After so many bytes of blobs garbage is collected: handles are so small that V8 would see no reason to, while the
@@ -49,6 +50,7 @@ export class BlobStore {
   /** What is in the proof file, so that a worker can tell that its directory is this one. */
   readonly proof: string;
   readonly #registry: FinalizationRegistry<string>;
+  readonly #stopKeeping: () => void;
   readonly #onFreed: (ids: readonly string[]) => void;
   readonly #removeAll = (): void => removeBlobDirectory(this.directory);
   #made = 0;
@@ -60,10 +62,12 @@ export class BlobStore {
   constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
     this.proof = proof;
     this.#onFreed = onFreed;
-    this.directory = makeBlobDirectory(`muster-run-${process.pid}-`);
+    sweepBlobDirectories(blobParent());
+    this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
     // For a program that exits in the middle of a run.
     process.on("exit", this.#removeAll);
     writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });
+    this.#stopKeeping = keepBlobDirectory(this.directory);
     this.#registry = new FinalizationRegistry((id) => this.#free(id));
   }
 
@@ -99,6 +103,7 @@ export class BlobStore {
 
   close(): void {
     this.#closed = true;
+    this.#stopKeeping();
     process.off("exit", this.#removeAll);
     this.#removeAll();
   }

@@ -8,7 +8,12 @@ const ENOUGH_MEMORY_BYTES = 1024 ** 3;
 
 /** Makes a directory for blobs, in memory where there is room. */
 export function makeBlobDirectory(prefix: string): string {
-  return mkdtempSync(join(hasMemory() ? MEMORY_DIRECTORY : tmpdir(), prefix));
+  return mkdtempSync(join(blobParent(), prefix));
+}
+
+/** Where directories for blobs are made. */
+export function blobParent(): string {
+  return hasMemory() ? MEMORY_DIRECTORY : tmpdir();
 }
 
 function hasMemory(): boolean {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { isProcess } from "../base/is-process.ts";
 import { type DialTarget, dial } from "./dial.ts";
 
 /** `silent`: it is stopped, or cannot be reached; it may still come back. `gone`: it never will. */
@@ -35,15 +36,6 @@ export class ProcessPulse implements DriverPulse {
       : await stateFromPs(this.#pid);
     if (state === undefined || state === "Z") return "gone";
     return state === "T" || state === "t" ? "silent" : "alive";
-  }
-}
-
-function isProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
