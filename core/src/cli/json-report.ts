@@ -1,4 +1,4 @@
-import type { Progress, TaskProgress } from "../events/progress.ts";
+import { noTasks, type Progress, type TaskProgress } from "../events/progress.ts";
 import type { State } from "../flow/index.ts";
 import { RemoteTaskError } from "../wire/errors.ts";
 import { userFrames } from "./describe-error.ts";
@@ -56,16 +56,7 @@ export function formatJsonReport(state: State, progress: Progress, now: number):
 }
 
 function sumOf(tasks: readonly TaskProgress[]): Omit<TaskProgress, "name"> {
-  const sum = {
-    submitted: 0,
-    running: 0,
-    retried: 0,
-    done: 0,
-    failed: 0,
-    crashed: 0,
-    cancelled: 0,
-    skipped: 0,
-  };
+  const sum = noTasks();
   for (const task of tasks) {
     for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += task[key];
   }

@@ -181,17 +181,7 @@ export class Progress {
   }
 
   #addName(name: string): Mutable<TaskProgress> {
-    const counts: Mutable<TaskProgress> = {
-      name,
-      submitted: 0,
-      running: 0,
-      retried: 0,
-      done: 0,
-      failed: 0,
-      crashed: 0,
-      cancelled: 0,
-      skipped: 0,
-    };
+    const counts: Mutable<TaskProgress> = { name, ...noTasks() };
     this.#tasks.set(name, counts);
     return counts;
   }
@@ -232,4 +222,9 @@ export class Progress {
     this.#flowStartedAt ??= event.at;
     if (FINISHED_COUNTER[event.state] !== undefined) this.#flowEndedAt = event.at;
   }
+}
+
+/** The counts of a task before the first of its runs. */
+export function noTasks(): Mutable<Omit<TaskProgress, "name">> {
+  return { submitted: 0, running: 0, retried: 0, done: 0, failed: 0, crashed: 0, cancelled: 0, skipped: 0 };
 }
