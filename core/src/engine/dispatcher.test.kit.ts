@@ -1,6 +1,14 @@
 import { SimulatedClock } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
-import { packReports, ReportKind, type ReportKindNumber, readTaskBatch } from "../wire/protocol.ts";
+import {
+  type CancelMessage,
+  type LaneEndedMessage,
+  packReports,
+  type RecallMessage,
+  ReportKind,
+  type ReportKindNumber,
+  readTaskBatch,
+} from "../wire/protocol.ts";
 import { BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "./engine.ts";
@@ -46,50 +54,68 @@ export class SimulatedWorker implements WorkerPort {
   /** Names of the functions that it knows. */
   readonly defined: string[] = [];
   /** Ids of the tasks at each lane, in the order in which they came. */
-  readonly lanes: number[][];
+  readonly lanes: number[][] = [];
   /** How many messages with tasks came. */
   messages = 0;
-  readonly cancelled: number[][] = [];
+  readonly cancelled: CancelMessage[] = [];
   readonly #dispatcher: Dispatcher;
   readonly #attempts = new Map<number, number>();
+  /** How many tasks came to each lane. */
+  readonly #came: number[] = [];
 
-  constructor(dispatcher: Dispatcher, id: string, lanes: number) {
+  constructor(dispatcher: Dispatcher, id: string) {
     this.#dispatcher = dispatcher;
     this.id = id;
-    this.lanes = Array.from({ length: lanes }, () => []);
+  }
+
+  opensLane(): void {
+    this.#came.push(0);
+    this.#dispatcher.addLane(this.id, this.lanes.push([]) - 1);
   }
 
   define(fn: TaskFunction): void {
     this.defined.push(fn.name);
   }
 
-  tasks(parts: readonly Uint8Array[]): void {
+  tasks(lane: number, parts: readonly Uint8Array[]): void {
     this.messages++;
-    const { lane, ids, attempts } = readTaskBatch(Buffer.concat(parts));
+    const { ids, attempts } = readTaskBatch(Buffer.concat(parts));
     for (const [row, id] of ids.entries()) {
       this.lanes[lane]!.push(id);
+      this.#came[lane]!++;
       this.#attempts.set(id, attempts[row]!);
     }
   }
 
-  cancel(id: number, attempt: number, graceMs: number): void {
-    this.cancelled.push([id, attempt, graceMs]);
+  cancel(message: CancelMessage): void {
+    this.cancelled.push(message);
   }
 
-  /** As a lane does that runs the first one: it gives back the last ones. */
-  recall(lane: number, count: number): void {
-    const tasks = this.lanes[lane]!;
-    const back = tasks.splice(Math.max(1, tasks.length - count));
-    this.#dispatcher.returned(this.id, this.#pairs(back));
+  /** As a lane does that runs the first one. */
+  recall({ lane, end }: RecallMessage): void {
+    this.returns(lane, { from: end - this.lanes[lane]!.length + 1, end });
   }
 
   starts(...ids: number[]): void {
-    this.#dispatcher.started(this.id, this.#pairs(ids));
+    this.#dispatcher.started(
+      this.id,
+      ids.flatMap((id) => [id, this.#attempts.get(id)!]),
+    );
   }
 
-  /** Gives back all that it has. */
-  returnsAll(): void {
-    for (const tasks of this.lanes) this.#dispatcher.returned(this.id, this.#pairs(tasks.splice(0)));
+  /** Gives back the last tasks of a lane, those with these numbers. */
+  returns(lane: number, { from, end }: { from: number; end: number }): void {
+    if (from >= end) return;
+    this.lanes[lane]!.splice(from - end);
+    this.#dispatcher.returned(this.id, { lane, from, end });
+  }
+
+  /** The thread of a lane ends, in which this many tasks had begun. */
+  laneEnds(lane: number, begun: number, facts: Partial<LaneEndedMessage> = {}): void {
+    const next = this.#came[lane]! - this.lanes[lane]!.length + begun;
+    this.lanes[lane]!.length = 0;
+    const death = { reason: "its thread ended", outOfMemory: false, deliberate: false };
+    this.#dispatcher.laneEnded(this.id, { lane, next, ended: [], death, unusable: undefined, ...facts });
   }
 
   /** The first task of a lane ends. */
@@ -104,18 +130,13 @@ export class SimulatedWorker implements WorkerPort {
     rows: readonly { id: number; attempt: number; kind: ReportKindNumber; outcome?: unknown }[],
   ): void {
     const table = {
-      lane,
       ids: Uint32Array.from(rows, ({ id }) => id),
       attempts: Uint32Array.from(rows, ({ attempt }) => attempt),
       kinds: Uint32Array.from(rows, ({ kind }) => kind),
       durationsUs: Uint32Array.from(rows, () => 1500),
     };
     const outcomes = rows.map(({ outcome }) => outcome);
-    this.#dispatcher.reported(this.id, packReports(table, outcomes));
-  }
-
-  #pairs(ids: readonly number[]): number[] {
-    return ids.flatMap((id) => [id, this.#attempts.get(id)!]);
+    this.#dispatcher.reported(this.id, lane, packReports(table, outcomes));
   }
 }
 
@@ -145,8 +166,9 @@ export class DispatcherRun implements Disposable {
     facts: { lanes?: number; tasksPerLane?: number; resources?: Resources } = {},
   ): SimulatedWorker {
     const { lanes = 1, tasksPerLane = 1, resources = {} } = facts;
-    const worker = new SimulatedWorker(this.dispatcher, id, lanes);
-    this.dispatcher.addWorker({ id, lanes, tasksPerLane, resources }, worker);
+    const worker = new SimulatedWorker(this.dispatcher, id);
+    this.dispatcher.addWorker({ id, tasksPerLane, resources }, worker);
+    for (let lane = 0; lane < lanes; lane++) worker.opensLane();
     return worker;
   }
 

@@ -41,14 +41,14 @@ test("a worker that joins gets what waits, and a lane as many at once as it has 
 test("each way in which an attempt ends is reported as what it is", () => {
   using run = new DispatcherRun();
   const worker = run.worker("w-1");
-  run.dispatcher.submit(engineTasks(range(1, 4)));
+  run.dispatcher.submit(engineTasks(range(1, 3)));
   worker.ends(0, ReportKind.timeout, null);
   worker.ends(0, ReportKind.cancelled, null);
-  worker.ends(0, ReportKind.lost, { reason: "its thread ended" });
+  worker.ends(0, ReportKind.failure, { name: "Error", message: "no", stack: "" });
   expect(run.reports).toMatchObject([
     { kind: "timeout" },
     { kind: "cancelled" },
-    { kind: "lost", started: true, death: { reason: "its thread ended", lastLines: [] } },
+    { kind: "failure", error: { message: "no" } },
   ]);
 });
 
@@ -169,7 +169,6 @@ test("a draining worker gets nothing more, what it gives back goes to others, an
   run.dispatcher.drainWorker("w-1");
   run.dispatcher.drainWorker("w-1");
   const last = leaving.lanes[0]!.shift()!;
-  leaving.returnsAll();
   leaving.says(0, [{ id: last, attempt: 1, kind: ReportKind.success }]);
   while (staying.lanes[0]!.length > 0) staying.ends(0);
   expect(leaving.lanes).toEqual([[]]);
@@ -182,8 +181,8 @@ test("tasks that came back go before those that waited, in their order", () => {
   const worker = run.worker("w-1", { tasksPerLane: 3 });
   run.dispatcher.submit(engineTasks(range(1, 6)));
   run.dispatcher.drainWorker("w-1");
-  worker.returnsAll();
-  expect(run.worker("w-2", { tasksPerLane: 4 }).lanes).toEqual([[1, 2, 3, 4]]);
+  expect(worker.lanes).toEqual([[1]]);
+  expect(run.worker("w-2", { tasksPerLane: 4 }).lanes).toEqual([[2, 3, 4, 5]]);
 });
 
 test("what lay at a lost worker is lost, and only what may have begun had started", () => {
@@ -218,7 +217,45 @@ test("but a task that is alone there is taken to have started: else it could kil
   expect(run.reports).toMatchObject([{ kind: "lost", started: true }]);
 });
 
+test("what had not begun in a thread that ended goes elsewhere; what had is lost, or was ended", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { tasksPerLane: 4 });
+  run.dispatcher.submit(engineTasks(range(1, 4)));
+  worker.ends(0);
+  worker.laneEnds(0, 2, { ended: [3, 1, ReportKind.timeout] });
+  expect(run.reports.slice(1)).toMatchObject([
+    { task: { id: 2 }, kind: "lost", started: true, death: { reason: "its thread ended", lastLines: [] } },
+    { task: { id: 3 }, kind: "timeout" },
+  ]);
+  expect(run.dispatcher.load("w-1")).toBe(0);
+  worker.opensLane();
+  expect(worker.lanes).toEqual([[], [4]]);
+  worker.laneEnds(1, 0);
+  expect(run.worker("w-2").lanes).toEqual([[4]]);
+});
+
+test("a thread in which nothing can begin fails what waited for it, and says why", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit([engineTask(1)]);
+  worker.laneEnds(0, 0, { unusable: "It ends at once." });
+  expect(run.reports).toMatchObject([{ kind: "failure", error: { message: "It ends at once." } }]);
+});
+
 /* ------------------------------------------------------------------------------------------------- cancellation */
+
+test("what was cancelled at a worker and had not begun comes back, and has its end; the others run", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  const tasks = shortTasks(range(1, 3));
+  run.dispatcher.submit(tasks);
+  expect(run.dispatcher.cancel(tasks[1]!, 500)).toBe(false);
+  expect(worker.cancelled).toMatchObject([{ id: 2, end: 3 }]);
+  worker.returns(0, { from: 1, end: 3 });
+  expect(run.reports).toMatchObject([{ task: { id: 2 }, kind: "cancelled" }]);
+  worker.ends(0);
+  expect(worker.lanes).toEqual([[3]]);
+});
 
 test("a task that is cancelled while it waits is forgotten; one at a worker is ended there", () => {
   using run = new DispatcherRun();
@@ -227,7 +264,7 @@ test("a task that is cancelled while it waits is forgotten; one at a worker is e
   run.dispatcher.submit([first!, second!, third!]);
   expect(run.dispatcher.cancel(second!, 500)).toBe(true);
   expect(run.dispatcher.cancel(first!, 500)).toBe(false);
-  expect(worker.cancelled).toEqual([[1, 1, 500]]);
+  expect(worker.cancelled).toEqual([{ lane: 0, id: 1, attempt: 1, end: 1, graceMs: 500 }]);
   worker.ends(0, ReportKind.cancelled, null);
   expect(worker.lanes).toEqual([[3]]);
 });
@@ -258,9 +295,11 @@ test("reports of old attempts, of other workers' tasks and of unknown tasks are 
   stranger.says(0, [{ id: 1, attempt: 2, kind }]);
   run.dispatcher.started("w-2", [1, 2]);
   run.dispatcher.started("w-1", [1, 1, 7]);
-  run.dispatcher.returned("w-2", [1, 2]);
-  run.dispatcher.returned("w-1", [1, 1]);
-  run.dispatcher.reported("gone", new Uint8Array());
+  run.dispatcher.returned("w-2", { lane: 0, from: 0, end: 9 });
+  run.dispatcher.returned("w-1", { lane: 0, from: 1, end: 9 });
+  run.dispatcher.returned("w-1", { lane: 7, from: 0, end: 9 });
+  stranger.laneEnds(0, 1);
+  run.dispatcher.reported("gone", 0, new Uint8Array());
   expect([run.starts, run.reports]).toEqual([[], []]);
   expect(owner.lanes).toEqual([[1]]);
 

@@ -1,7 +1,15 @@
 import type { Clock, Timer } from "../base/clock.ts";
+import { MusterError } from "../base/errors.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
-import { packTasks, ReportKind, readReportBatch, unpackMessage, type WireValue } from "../wire/protocol.ts";
+import {
+  type LaneEndedMessage,
+  packTasks,
+  type ReturnedMessage,
+  readReportBatch,
+  unpackMessage,
+  type WireValue,
+} from "../wire/protocol.ts";
 import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "./engine.ts";
 import { ResourceQueues, type Resources, without } from "./resource-queues.ts";
 import type { WireValues } from "./wire-values.ts";
@@ -20,11 +28,13 @@ const STUCK_MS = 10;
 
 const REPORT_KINDS = ["success", "failure", "timeout", "cancelled", "lost"] as const;
 
-/** A task thread of a worker. */
+/** A task thread of a worker, and the way to it. */
 interface LaneState {
   readonly worker: WorkerState;
-  readonly index: number;
+  readonly number: number;
   readonly concurrency: number;
+  /** How many tasks were ever sent there; both sides count, by 32 bits. */
+  sent: number;
   inFlight: number;
   /** Expected milliseconds of what lies there. */
   expectedMs: number;
@@ -35,7 +45,8 @@ interface LaneState {
 interface WorkerState {
   readonly id: string;
   readonly port: WorkerPort;
-  readonly lanes: readonly LaneState[];
+  readonly tasksPerLane: number;
+  readonly lanes: Map<number, LaneState>;
   readonly defined: Set<TaskFunction>;
   /** What of its resources no task has: its own, or what all workers of one machine share. */
   readonly pool: { free: Resources };
@@ -47,9 +58,12 @@ interface InFlight {
   readonly task: EngineTask;
   readonly attempt: number;
   readonly lane: LaneState;
+  /** Among all that were sent to the lane. */
+  readonly number: number;
   readonly costMs: number;
   /** Whether it had started, as far as one can know. */
   started: boolean;
+  cancelled: boolean;
 }
 
 export interface DispatcherOptions {
@@ -94,7 +108,9 @@ export class Dispatcher {
     const { id, attempt } = task;
     const entry = this.#inFlight.get(id);
     if (entry?.attempt === attempt) {
-      entry.lane.worker.port.cancel(id, attempt, graceMs);
+      const { lane } = entry;
+      entry.cancelled = true;
+      lane.worker.port.cancel({ lane: lane.number, end: lane.sent, id, attempt, graceMs });
       return false;
     }
     this.#cancelled.set(id, attempt);
@@ -102,47 +118,95 @@ export class Dispatcher {
   }
 
   addWorker(facts: WorkerFacts, port: WorkerPort): void {
-    const lanes: LaneState[] = [];
+    const { id, tasksPerLane, resources } = facts;
     const worker: WorkerState = {
-      id: facts.id,
+      id,
       port,
-      lanes,
+      tasksPerLane,
+      lanes: new Map(),
       defined: new Set(),
-      pool: this.#sharedPool ?? { free: facts.resources },
+      pool: this.#sharedPool ?? { free: resources },
       inFlight: 0,
       draining: false,
     };
-    for (let index = 0; index < facts.lanes; index++) {
-      lanes.push({
-        worker,
-        index,
-        concurrency: facts.tasksPerLane,
-        inFlight: 0,
-        expectedMs: 0,
-        reportedAt: undefined,
-      });
-    }
-    this.#workers.set(facts.id, worker);
-    this.#lanes += lanes.length;
-    for (const lane of lanes) this.#feed(lane);
+    this.#workers.set(id, worker);
+  }
+
+  /** A thread of the worker can be reached. */
+  addLane(workerId: string, number: number): void {
+    const worker = this.#workers.get(workerId);
+    if (worker === undefined || worker.lanes.has(number)) return;
+    const lane: LaneState = {
+      worker,
+      number,
+      concurrency: worker.tasksPerLane,
+      sent: 0,
+      inFlight: 0,
+      expectedMs: 0,
+      reportedAt: undefined,
+    };
+    worker.lanes.set(number, lane);
+    if (worker.draining) return;
+    this.#lanes++;
+    this.#feed(lane);
     // There may be nothing to do for it but what lies stuck behind others.
     this.#scheduleBalance();
   }
 
-  /** The worker takes no more tasks; what it has goes on. */
+  /** The thread of a lane is gone: what had begun is lost, or was ended; what had not is sent elsewhere. */
+  laneEnded(workerId: string, message: LaneEndedMessage): void {
+    const worker = this.#workers.get(workerId);
+    const lane = worker?.lanes.get(message.lane);
+    if (worker === undefined || lane === undefined) return;
+    worker.lanes.delete(lane.number);
+    this.#hungry.delete(lane);
+    if (!worker.draining) this.#lanes--;
+    const kinds = endedKinds(message.ended);
+    const death: WorkerDeath = { ...message.death, lastLines: [] };
+    const reports: TaskReport[] = [];
+    const waiting: InFlight[] = [];
+    for (const entry of this.#inFlight.values()) {
+      if (entry.lane !== lane) continue;
+      const ended = kinds.get(`${entry.task.id} ${entry.attempt}`);
+      if (ended !== undefined) reports.push(endReport(entry, ended));
+      else if (isBefore(entry.number, message.next))
+        reports.push(lostReport({ ...entry, started: true }, death));
+      else if (message.unusable !== undefined)
+        reports.push({ ...endReport(entry, "failure"), error: new MusterError("CODE", message.unusable) });
+      else {
+        waiting.push(entry);
+        continue;
+      }
+      this.#settle(entry);
+    }
+    this.#takeBack(waiting, reports);
+    this.#feedHungry();
+    this.#options.onLoad?.(workerId, worker.inFlight);
+    if (reports.length > 0) this.#options.listener.reported(reports);
+  }
+
+  /** The worker takes no more tasks; what has begun there goes on, and the rest comes back. */
   drainWorker(id: string): void {
     const worker = this.#workers.get(id);
     if (worker === undefined || worker.draining) return;
+    this.#stopFeeding(worker);
+    for (const lane of worker.lanes.values()) {
+      if (lane.inFlight > 0) worker.port.recall({ lane: lane.number, end: lane.sent });
+    }
+  }
+
+  #stopFeeding(worker: WorkerState): void {
+    if (worker.draining) return;
     worker.draining = true;
-    this.#lanes -= worker.lanes.length;
-    for (const lane of worker.lanes) this.#hungry.delete(lane);
+    this.#lanes -= worker.lanes.size;
+    for (const lane of worker.lanes.values()) this.#hungry.delete(lane);
   }
 
   /** The worker is gone. What lay there is reported as lost. */
   removeWorker(id: string, death: WorkerDeath): void {
     const worker = this.#workers.get(id);
     if (worker === undefined) return;
-    this.drainWorker(id);
+    this.#stopFeeding(worker);
     this.#workers.delete(id);
     const reports: TaskReport[] = [];
     for (const entry of this.#inFlight.values()) {
@@ -173,35 +237,46 @@ export class Dispatcher {
     if (starts.length > 0) this.#options.listener.started(starts);
   }
 
-  /** @param ids `[id, attempt]` pairs of what will not start there */
-  returned(workerId: string, ids: readonly number[]): void {
-    for (let index = ids.length - 2; index >= 0; index -= 2) {
-      const entry = this.#inFlight.get(ids[index]!);
-      if (entry === undefined || entry.attempt !== ids[index + 1] || entry.lane.worker.id !== workerId)
-        continue;
-      this.#settle(entry);
-      this.#queues.unshift(entry.task);
-      // A lane that came back empty has room; one that is stuck must not get the same tasks again.
-      if (!entry.lane.worker.draining && entry.lane.inFlight < entry.lane.concurrency)
-        this.#hungry.add(entry.lane);
+  /** What was recalled will not begin there. */
+  returned(workerId: string, { lane: number, from, end }: ReturnedMessage): void {
+    const lane = this.#workers.get(workerId)?.lanes.get(number);
+    if (lane === undefined) return;
+    const back: InFlight[] = [];
+    for (const entry of this.#inFlight.values()) {
+      if (entry.lane === lane && !isBefore(entry.number, from) && isBefore(entry.number, end))
+        back.push(entry);
     }
+    const reports: TaskReport[] = [];
+    this.#takeBack(back, reports);
+    // A lane that came back empty has room; one that is stuck must not get the same tasks again.
+    if (!lane.worker.draining && lane.inFlight < lane.concurrency) this.#hungry.add(lane);
     this.#feedHungry();
+    if (reports.length > 0) this.#options.listener.reported(reports);
+  }
+
+  /** What comes back waits here again, in its order; what was cancelled meanwhile has its end. */
+  #takeBack(entries: readonly InFlight[], reports: TaskReport[]): void {
+    for (const entry of [...entries].reverse()) {
+      this.#settle(entry);
+      if (entry.cancelled) reports.push(endReport(entry, "cancelled"));
+      else this.#queues.unshift(entry.task);
+    }
   }
 
   /** @param body of a reports frame */
-  reported(workerId: string, body: Uint8Array): void {
+  reported(workerId: string, laneNumber: number, body: Uint8Array): void {
     const worker = this.#workers.get(workerId);
-    if (worker === undefined) return;
-    const { ids, attempts, kinds, durationsUs, lane: laneIndex, outcomesAt } = readReportBatch(body);
+    const lane = worker?.lanes.get(laneNumber);
+    if (worker === undefined || lane === undefined) return;
+    const { ids, attempts, kinds, durationsUs, outcomesAt } = readReportBatch(body);
     const outcomes = unpackMessage<readonly unknown[]>(body.subarray(outcomesAt));
-    const lane = worker.lanes[laneIndex];
-    if (lane !== undefined) lane.reportedAt = this.#options.clock.now();
+    lane.reportedAt = this.#options.clock.now();
     const reports: TaskReport[] = [];
     let freedResources = false;
     try {
       for (let row = 0; row < ids.length; row++) {
         const entry = this.#inFlight.get(ids[row]!);
-        if (entry === undefined || entry.attempt !== attempts[row] || entry.lane.worker !== worker) continue;
+        if (entry === undefined || entry.attempt !== attempts[row] || entry.lane !== lane) continue;
         const end = { outcome: outcomes[row], durationMs: durationsUs[row]! / 1000 };
         // Throws when the worker sends nonsense: then the attempt stays in flight, and is lost with its worker.
         const report = this.#report(entry, kinds[row]!, end);
@@ -211,7 +286,7 @@ export class Dispatcher {
       }
     } finally {
       // The worker goes on while the driver looks at what came.
-      if (lane !== undefined) this.#feed(lane);
+      this.#feed(lane);
       // What one task gives back may be enough for several, on any lane.
       if (freedResources) this.#feedHungry();
       else this.#scheduleBalance();
@@ -238,10 +313,7 @@ export class Dispatcher {
       error: kind === "failure" ? decodeError(end.outcome as ErrorRecord) : undefined,
       durationMs: end.durationMs,
       started: true,
-      death:
-        kindNumber === ReportKind.lost
-          ? { lastLines: [], ...(end.outcome as Omit<WorkerDeath, "lastLines">) }
-          : undefined,
+      death: undefined,
     };
   }
 
@@ -300,7 +372,9 @@ export class Dispatcher {
     const costMs = (task.fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS;
     // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
     const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
-    const entry: InFlight = { task, attempt: task.attempt, lane, costMs, started };
+    const number = lane.sent;
+    const entry: InFlight = { task, attempt: task.attempt, lane, number, costMs, started, cancelled: false };
+    lane.sent = (number + 1) >>> 0;
     lane.inFlight++;
     lane.expectedMs += costMs;
     lane.worker.inFlight++;
@@ -328,7 +402,6 @@ export class Dispatcher {
     const { port, defined } = lane.worker;
     const count = batch.length;
     const table = {
-      lane: lane.index,
       ids: new Uint32Array(count),
       attempts: new Uint32Array(count),
       functions: new Uint32Array(count),
@@ -343,7 +416,7 @@ export class Dispatcher {
       table.attempts[row] = attempt;
       table.functions[row] = task.fn.index;
     }
-    port.tasks(packTasks(table, this.#options.values.bodies(batch)));
+    port.tasks(lane.number, packTasks(table, this.#options.values.bodies(batch)));
   }
 
   /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */
@@ -365,9 +438,9 @@ export class Dispatcher {
     const now = this.#options.clock.now();
     if (![...this.#hungry].some((lane) => lane.inFlight < lane.concurrency)) return;
     for (const worker of this.#workers.values()) {
-      for (const lane of worker.lanes) {
-        const behind = lane.inFlight - lane.concurrency;
-        if (behind > 0 && now - (lane.reportedAt ?? 0) > STUCK_MS) worker.port.recall(lane.index, behind);
+      for (const lane of worker.lanes.values()) {
+        if (lane.inFlight > lane.concurrency && now - (lane.reportedAt ?? 0) > STUCK_MS)
+          worker.port.recall({ lane: lane.number, end: lane.sent });
       }
     }
   }
@@ -378,16 +451,36 @@ function mayGoAhead(task: EngineTask): boolean {
   return !task.alone && task.fn.expectedMs !== undefined && task.fn.expectedMs < WINDOW_MS;
 }
 
-function lostReport(entry: InFlight, death: WorkerDeath): TaskReport {
+/** Of two numbers of 32 bits that are not far apart. */
+function isBefore(number: number, other: number): boolean {
+  return ((other - number) | 0) > 0;
+}
+
+type Kind = TaskReport["kind"];
+
+/** @param ended `[id, attempt, kind]` triples */
+function endedKinds(ended: readonly number[]): Map<string, Kind> {
+  const kinds = new Map<string, Kind>();
+  for (let index = 0; index + 2 < ended.length; index += 3) {
+    kinds.set(`${ended[index]} ${ended[index + 1]}`, REPORT_KINDS[ended[index + 2]!] ?? "lost");
+  }
+  return kinds;
+}
+
+function endReport(entry: InFlight, kind: Kind): TaskReport {
   return {
     task: entry.task,
     attempt: entry.attempt,
     worker: entry.lane.worker.id,
-    kind: "lost",
+    kind,
     value: undefined,
     error: undefined,
     durationMs: 0,
     started: entry.started,
-    death,
+    death: undefined,
   };
+}
+
+function lostReport(entry: InFlight, death: WorkerDeath): TaskReport {
+  return { ...endReport(entry, "lost"), death };
 }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Duplex } from "node:stream";
 import { MusterError } from "../base/errors.ts";
 import { workerEnv } from "../cluster/worker-env.ts";
 import { workerFile } from "../worker/worker-file.ts";
 import type { EngineListener } from "./engine.ts";
-import { WorkerHub, type WorkerHubOptions } from "./hub/worker-hub.ts";
+import { HubEngine } from "./hub/hub-engine.ts";
+import type { WorkerHub, WorkerHubOptions } from "./hub/worker-hub.ts";
 
 export interface ProcessPoolOptions extends WorkerHubOptions {
   readonly processes: number;
@@ -12,15 +12,16 @@ export interface ProcessPoolOptions extends WorkerHubOptions {
   readonly cancelGraceMs: number;
 }
 
-/** The file descriptor of a child's end of its pipe. */
-const PIPE_FD = 3;
 /** So many processes in a row that end before they are connected: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
 /** What a process printed last, for the error about its end. */
 const LAST_LINES = 20;
 
-/** Runs tasks in child processes of this one, over a pipe each: no port, no token, and gone with this process. */
-export class ProcessPoolEngine extends WorkerHub {
+/** A child that hears nothing of this process asks the operating system for it, after so many milliseconds. */
+const DEATH_TIMEOUT_MS = 30_000;
+
+/** Runs tasks in child processes of this one: a cluster without a provider, whose processes are gone with this one. */
+export class ProcessPoolEngine extends HubEngine {
   readonly #options: ProcessPoolOptions;
   readonly #children = new Map<string, ChildProcess>();
   #listener: EngineListener | undefined;
@@ -46,13 +47,12 @@ export class ProcessPoolEngine extends WorkerHub {
     this.#ending = true;
     await super.end();
     await Promise.all(Array.from(this.#children.values(), killed));
-    this.cutConnections();
   }
 
   #startProcess(): void {
     const id = `p-${++this.#started}`;
     const child = spawn(process.execPath, [workerFile()], {
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...this.#env(id) },
     });
     this.#children.set(id, child);
@@ -69,7 +69,6 @@ export class ProcessPoolEngine extends WorkerHub {
       };
       this.#ended(id, death);
     });
-    this.accept(child.stdio[PIPE_FD] as Duplex);
   }
 
   #ended(id: string, death: Parameters<WorkerHub["reportDeath"]>[1]): void {
@@ -87,9 +86,10 @@ export class ProcessPoolEngine extends WorkerHub {
 
   #env(id: string): Record<string, string> {
     const { run, tasksPerThread, cancelGraceMs } = this.#options;
+    const { address, token } = this.endpoint;
     return workerEnv({
-      address: `pipe://${PIPE_FD}`,
-      token: "none",
+      address,
+      token,
       certificate: undefined,
       workerId: id,
       runId: run.flowRunId,
@@ -97,7 +97,7 @@ export class ProcessPoolEngine extends WorkerHub {
       tasksPerThread,
       resources: {},
       memoryLimit: undefined,
-      deathTimeoutMs: 0,
+      deathTimeoutMs: DEATH_TIMEOUT_MS,
       cancelGraceMs,
       logLevel: run.logLevel,
     });

@@ -1,5 +1,8 @@
-import type { RunMessage } from "../wire/protocol.ts";
+import { MessageChannel } from "node:worker_threads";
+import { PortLink } from "../wire/frame-link.ts";
+import { FrameType, type LogMessage, type RunMessage, unpackMessage } from "../wire/protocol.ts";
 import { Lanes } from "../worker/lanes.ts";
+import type { ThreadLink } from "../worker/thread-messages.ts";
 import type { EngineListener } from "./engine.ts";
 import { FunctionMessages } from "./function-messages.ts";
 import { WireEngine, type WireEngineOptions } from "./wire-engine.ts";
@@ -19,7 +22,9 @@ const WORKER = "threads";
 /** Runs tasks in threads of this process: what a worker does, without a process and a connection in between. */
 export class ThreadPoolEngine extends WireEngine {
   readonly #options: ThreadPoolOptions;
+  readonly #links = new Map<number, PortLink>();
   #lanes: Lanes | undefined;
+  #listener: EngineListener | undefined;
 
   constructor(options: ThreadPoolOptions) {
     super(options);
@@ -28,16 +33,21 @@ export class ThreadPoolEngine extends WireEngine {
 
   protected override async open(listener: EngineListener): Promise<void> {
     const { run, threads, tasksPerThread, cancelGraceMs } = this.#options;
+    this.#listener = listener;
     const lanes = new Lanes({
       workerId: WORKER,
       threads,
       tasksPerThread,
       cancelGraceMs,
+      link: (lane) => this.#link(lane),
       sink: {
-        reports: (body) => this.dispatcher.reported(WORKER, body),
         started: (ids) => this.dispatcher.started(WORKER, ids),
-        returned: (_lane, ids) => this.dispatcher.returned(WORKER, ids),
-        log: (event) => listener.log(event),
+        returned: (message) => this.dispatcher.returned(WORKER, message),
+        ended: (message) => {
+          this.#links.get(message.lane)?.end();
+          this.#links.delete(message.lane);
+          this.dispatcher.laneEnded(WORKER, message);
+        },
         broken: (reason) => listener.failed(new Error(`The pool's ${reason}.`)),
         // Blobs are files that the threads see as well.
         fetchBlob: () => Promise.resolve(),
@@ -45,26 +55,39 @@ export class ThreadPoolEngine extends WireEngine {
       },
     });
     this.#lanes = lanes;
+    this.dispatcher.addWorker({ id: WORKER, tasksPerLane: tasksPerThread, resources: {} }, this.#port(lanes));
     lanes.startRun(run, { directory: this.blobs.directory, isShared: true });
-    const facts = { id: WORKER, lanes: threads, tasksPerLane: tasksPerThread, resources: {} };
-    this.dispatcher.addWorker(facts, port(lanes));
   }
 
   protected override async end(): Promise<void> {
+    for (const link of this.#links.values()) link.end();
     await this.#lanes?.close();
   }
-}
 
-function port(lanes: Lanes): WorkerPort {
-  const messages = new FunctionMessages();
-  return {
-    define(fn) {
-      const { code, define } = messages.for(fn);
-      if (code !== undefined) lanes.addCode(code);
-      lanes.define(define);
-    },
-    tasks: (parts) => lanes.run(Buffer.concat(parts as Uint8Array[])),
-    cancel: (id, attempt, graceMs) => lanes.cancel(id, attempt, graceMs),
-    recall: (lane, count) => lanes.recall(lane, count),
-  };
+  /** The other end of it is the thread's. */
+  #link(lane: number): ThreadLink {
+    const { port1, port2 } = new MessageChannel();
+    const link = new PortLink(port1, (type, body) => {
+      if (type === FrameType.reports) this.dispatcher.reported(WORKER, lane, body);
+      else if (type === FrameType.log)
+        for (const event of unpackMessage<LogMessage>(body).events) this.#listener?.log(event);
+    });
+    this.#links.set(lane, link);
+    this.dispatcher.addLane(WORKER, lane);
+    return { kind: "port", port: port2 };
+  }
+
+  #port(lanes: Lanes): WorkerPort {
+    const messages = new FunctionMessages();
+    return {
+      define(fn) {
+        const { code, define } = messages.for(fn);
+        if (code !== undefined) lanes.addCode(code);
+        lanes.define(define);
+      },
+      tasks: (lane, parts) => this.#links.get(lane)?.send(FrameType.tasks, ...parts),
+      cancel: (message) => lanes.cancel(message),
+      recall: (message) => lanes.recall(message),
+    };
+  }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { FrameLink } from "./frame-link.ts";
 import { FRAME_HEADER_BYTES, FrameReader, frameParts, writeFrameHeader } from "./frames.ts";
 
 /** What a channel tells whoever holds it. */
@@ -17,7 +18,7 @@ const SLAB_BYTES = 32_768;
  * Frames over a stream, in both directions. What is sent within one turn of the event loop leaves in one system
  * call, so that sending many small frames costs no more than sending them together.
  */
-export class Channel {
+export class Channel implements FrameLink {
   readonly #stream: Duplex;
   readonly #reader = new FrameReader();
   #parts: Uint8Array[] = [];
@@ -53,12 +54,10 @@ export class Channel {
     return this.#closed;
   }
 
-  /** Bytes that wait to leave. */
-  get backlog(): number {
-    return this.#stream.writableLength;
+  get isClear(): boolean {
+    return this.#stream.writableLength === 0;
   }
 
-  /** Goes nowhere once the channel has ended. */
   send(type: number, ...body: Uint8Array[]): void {
     if (this.#closed || this.#ended) return;
     let bytes = 0;
@@ -67,7 +66,7 @@ export class Channel {
     else this.#parts.push(...this.#takeSlab(), ...frameParts(type, ...body));
     if (this.#planned) return;
     this.#planned = true;
-    process.nextTick(() => this.#flush());
+    process.nextTick(() => this.flush());
   }
 
   /** Small frames are copied together: one buffer is written faster than many. */
@@ -95,19 +94,19 @@ export class Channel {
     return [filled];
   }
 
-  #flush(): void {
+  flush(): void {
     this.#planned = false;
     if (this.#closed) return;
     const parts = [...this.#parts, ...this.#takeSlab()];
+    if (parts.length === 0) return;
     this.#parts = [];
     if (parts.length > 1) this.#stream.cork();
     for (const part of parts) this.#stream.write(part);
     if (parts.length > 1) this.#stream.uncork();
   }
 
-  /** Resolves when what was sent has left, or the stream is closed. */
   drained(): Promise<void> {
-    this.#flush();
+    this.flush();
     if (this.#closed || this.#stream.writableLength === 0) return Promise.resolve();
     // Not the event "drain": a stream that never said that it was full never says that it is empty.
     return new Promise((resolve) => this.#stream.write(NOTHING, () => resolve()));
@@ -122,9 +121,8 @@ export class Channel {
     this.#stream.resume();
   }
 
-  /** Sends what is left, then closes. */
   end(): void {
-    this.#flush();
+    this.flush();
     this.#ended = true;
     this.#stream.end();
   }

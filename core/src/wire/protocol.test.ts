@@ -16,13 +16,12 @@ import {
 
 const numbers = (...values: number[]): Uint32Array => Uint32Array.from(values);
 
-const TASKS = { lane: 2, ids: numbers(1, 0xffffffff), attempts: numbers(1, 4), functions: numbers(0, 9) };
+const TASKS = { ids: numbers(1, 0xffffffff), attempts: numbers(1, 4), functions: numbers(0, 9) };
 const BODIES: TaskBodies = [
   [["text", 1.5, undefined], [new Uint8Array([1, 2, 3])]],
   [undefined, [true, new Uint8Array(0)]],
 ];
 const REPORTS = {
-  lane: 1,
   ids: numbers(5, 6),
   attempts: numbers(1, 2),
   kinds: numbers(ReportKind.success, ReportKind.lost),
@@ -54,7 +53,7 @@ test("tasks and reports arrive as they were, wherever in a chunk they begin", ()
 });
 
 test("a batch may be empty", () => {
-  const none = { lane: 0, ids: numbers(), attempts: numbers(), functions: numbers() };
+  const none = { ids: numbers(), attempts: numbers(), functions: numbers() };
   expect(readTaskBatch(Buffer.concat(packTasks(none, [[], undefined])))).toMatchObject(none);
 });
 

@@ -26,10 +26,12 @@ export const FrameType = {
   blobPut: 17,
   blobData: 18,
   goodbye: 19,
-  draining: 21,
   blobStored: 20,
+  draining: 21,
   shutdown: 22,
+  lane: 23,
   blobForget: 24,
+  laneEnded: 25,
 } as const;
 
 /**
@@ -84,21 +86,50 @@ export interface DefineMessage {
   readonly timeoutMs: number | undefined;
 }
 
-export interface CancelMessage {
+/**
+ * What a task thread says first on its own connection, its lane: from here on tasks come over it and their ends leave.
+ * All else goes over the connection of its worker. The number of a lane is never used again: a thread that takes the
+ * place of another one has a new lane.
+ */
+export interface LaneMessage {
+  readonly workerId: string;
+  readonly lane: number;
+}
+
+/**
+ * Takes back what has not begun in a lane. Tasks are numbered in the order in which they were sent there, from 0 and by
+ * 32 bits; `end` is the number of the next one.
+ */
+export interface RecallMessage {
+  readonly lane: number;
+  readonly end: number;
+}
+
+/** Ends an attempt that has begun; else takes it back, with all that has not begun. */
+export interface CancelMessage extends RecallMessage {
   readonly id: number;
   readonly attempt: number;
   readonly graceMs: number;
 }
 
-export interface RecallMessage {
-  readonly lane: number;
-  readonly count: number;
-}
-
-/** Attempts that were handed back before they started, as `[id, attempt]` pairs in one list. */
+/** Tasks of a lane that were taken back: those with the numbers from `from` up to, not including, `end`. */
 export interface ReturnedMessage {
   readonly lane: number;
-  readonly ids: readonly number[];
+  readonly from: number;
+  readonly end: number;
+}
+
+/** The thread of a lane is gone. */
+export interface LaneEndedMessage {
+  readonly lane: number;
+  /** The number of the first task that had not begun. */
+  readonly next: number;
+  /** What was told to end and did not by itself, as `[id, attempt, kind]` triples in one list. */
+  readonly ended: readonly number[];
+  /** Why the thread ended; what else ran in it is lost with it. */
+  readonly death: { readonly reason: string; readonly outOfMemory: boolean; readonly deliberate: boolean };
+  /** Why no task can run in such a thread: it ended several times in a row before one began. */
+  readonly unusable: string | undefined;
 }
 
 /** Attempts that run, as `[id, attempt]` pairs in one list. */
@@ -171,36 +202,33 @@ export interface LargeDependencies {
 
 /* -------------------------------------------------------------------------------------------- tasks and reports */
 
-/** Tasks for one lane: a table of numbers that a relay can read, and one pack of all bodies that it need not. */
+/** Tasks for one lane: a table of numbers, and one pack of all bodies. */
 export interface TaskBatch {
-  readonly lane: number;
   readonly ids: Uint32Array;
   readonly attempts: Uint32Array;
   readonly functions: Uint32Array;
 }
 
-const BATCH_HEADER_BYTES = 8;
+const BATCH_HEADER_BYTES = 4;
 
 export function packTasks(batch: TaskBatch, bodies: TaskBodies): Buffer[] {
   const count = batch.ids.length;
   const header = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + count * 12);
-  const words = new Uint32Array(header.buffer, header.byteOffset, 2 + count * 3);
+  const words = new Uint32Array(header.buffer, header.byteOffset, 1 + count * 3);
   words[0] = count;
-  words[1] = batch.lane;
-  words.set(batch.ids, 2);
-  words.set(batch.attempts, 2 + count);
-  words.set(batch.functions, 2 + count * 2);
+  words.set(batch.ids, 1);
+  words.set(batch.attempts, 1 + count);
+  words.set(batch.functions, 1 + count * 2);
   return [header, packr.pack(bodies)];
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are no batch */
 export function readTaskBatch(body: Uint8Array): TaskBatch & { readonly bodiesAt: number } {
-  const [count, lane, words] = readTable(body, 3);
+  const [count, words] = readTable(body, 3);
   return {
-    lane,
-    ids: words.subarray(2, 2 + count),
-    attempts: words.subarray(2 + count, 2 + count * 2),
-    functions: words.subarray(2 + count * 2, 2 + count * 3),
+    ids: words.subarray(1, 1 + count),
+    attempts: words.subarray(1 + count, 1 + count * 2),
+    functions: words.subarray(1 + count * 2, 1 + count * 3),
     bodiesAt: BATCH_HEADER_BYTES + count * 12,
   };
 }
@@ -210,7 +238,6 @@ export type ReportKindNumber = (typeof ReportKind)[keyof typeof ReportKind];
 
 /** Ends of attempts on one lane, in the same form. Durations are microseconds. */
 export interface ReportBatch {
-  readonly lane: number;
   readonly ids: Uint32Array;
   readonly attempts: Uint32Array;
   readonly kinds: Uint32Array;
@@ -223,31 +250,29 @@ export function packReports(batch: ReportBatch, outcomes: readonly unknown[]): U
   const packed = packr.pack(outcomes);
   const outcomesAt = BATCH_HEADER_BYTES + count * 16;
   const body = new Uint8Array(outcomesAt + packed.length);
-  const words = new Uint32Array(body.buffer, 0, 2 + count * 4);
+  const words = new Uint32Array(body.buffer, 0, 1 + count * 4);
   words[0] = count;
-  words[1] = batch.lane;
-  words.set(batch.ids, 2);
-  words.set(batch.attempts, 2 + count);
-  words.set(batch.kinds, 2 + count * 2);
-  words.set(batch.durationsUs, 2 + count * 3);
+  words.set(batch.ids, 1);
+  words.set(batch.attempts, 1 + count);
+  words.set(batch.kinds, 1 + count * 2);
+  words.set(batch.durationsUs, 1 + count * 3);
   body.set(packed, outcomesAt);
   return body;
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are no batch */
 export function readReportBatch(body: Uint8Array): ReportBatch & { readonly outcomesAt: number } {
-  const [count, lane, words] = readTable(body, 4);
+  const [count, words] = readTable(body, 4);
   return {
-    lane,
-    ids: words.subarray(2, 2 + count),
-    attempts: words.subarray(2 + count, 2 + count * 2),
-    kinds: words.subarray(2 + count * 2, 2 + count * 3),
-    durationsUs: words.subarray(2 + count * 3, 2 + count * 4),
+    ids: words.subarray(1, 1 + count),
+    attempts: words.subarray(1 + count, 1 + count * 2),
+    kinds: words.subarray(1 + count * 2, 1 + count * 3),
+    durationsUs: words.subarray(1 + count * 3, 1 + count * 4),
     outcomesAt: BATCH_HEADER_BYTES + count * 16,
   };
 }
 
-function readTable(body: Uint8Array, columns: number): [count: number, lane: number, words: Uint32Array] {
+function readTable(body: Uint8Array, columns: number): [count: number, words: Uint32Array] {
   if (body.byteLength < BATCH_HEADER_BYTES)
     throw new MusterError("PROTOCOL", "A batch ends before its header.");
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
@@ -260,5 +285,5 @@ function readTable(body: Uint8Array, columns: number): [count: number, lane: num
     body.byteOffset % 4 === 0
       ? new Uint32Array(body.buffer, body.byteOffset, bytes / 4)
       : new Uint32Array(Uint8Array.prototype.slice.call(body, 0, bytes).buffer, 0, bytes / 4);
-  return [count, view.getUint32(4, true), words];
+  return [count, words];
 }

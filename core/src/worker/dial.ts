@@ -8,13 +8,22 @@ export interface DialTarget {
   readonly certificate: string | undefined;
 }
 
-/** Connects to the driver, and says who is there: what is written to the socket follows that. */
-export function dial({ at, token, certificate }: DialTarget): Socket {
-  if (certificate === undefined) {
-    const socket = connect(at);
-    socket.write(preamble(token));
-    return socket;
-  }
+/** A silent connection is probed so often, in milliseconds: what lies between must not forget one whose task takes long. */
+const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * Connects to the driver, and says who is there: what is written to the socket follows that.
+ * @param opened called when the driver is reached, and is the one that the certificate names
+ */
+export function dial({ at, token, certificate }: DialTarget, opened: () => void = () => {}): Socket {
+  const socket = certificate === undefined ? connect(at, opened) : connectTls(at, certificate, opened);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  socket.write(preamble(token));
+  return socket;
+}
+
+function connectTls(at: DialTarget["at"], certificate: string, opened: () => void): Socket {
   // Not imported: a worker that needs no TLS starts some milliseconds sooner without.
   const socket = process.getBuiltinModule("node:tls").connect({
     ...at,
@@ -27,7 +36,9 @@ export function dial({ at, token, certificate }: DialTarget): Socket {
   });
   // Nothing leaves before the other end has proved that it is the driver.
   socket.cork();
-  socket.once("secureConnect", () => socket.uncork());
-  socket.write(preamble(token));
+  socket.once("secureConnect", () => {
+    socket.uncork();
+    opened();
+  });
   return socket;
 }

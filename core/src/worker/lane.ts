@@ -1,41 +1,44 @@
-import { Worker } from "node:worker_threads";
+import { type Transferable, Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../base/clock.ts";
-import { MusterError } from "../base/errors.ts";
-import { encodeError } from "../wire/errors.ts";
 import {
-  packReports,
+  type CancelMessage,
+  type LaneEndedMessage,
   ReportKind,
-  type ReportKindNumber,
-  readReportBatch,
-  readTaskBatch,
+  type ReturnedMessage,
 } from "../wire/protocol.ts";
-import { SLOTS, Slots } from "./slots.ts";
+import { type BegunAttempt, type EndReason, TaskBoard } from "./task-board.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
 import { print } from "./thread-output.ts";
 
 /** What a lane tells whoever holds it. */
 export interface LaneSink {
-  /** The body of a reports frame. */
-  reports(body: Uint8Array): void;
   /** Attempts that run, as `[id, attempt]` pairs. */
   started(ids: readonly number[]): void;
-  /** Attempts that never started and never will here, as `[id, attempt]` pairs. */
-  returned(lane: number, ids: readonly number[]): void;
-  message(lane: Lane, message: LaneMessage): void;
+  returned(message: ReturnedMessage): void;
+  ended(message: LaneEndedMessage): void;
+  /** The thread wants a blob, or has made one. */
+  blob(lane: Lane, message: BlobMessage): void;
   /** Threads end before they can run anything. */
   broken(reason: string): void;
 }
 
-/** What a lane does not handle itself. */
-export type LaneMessage = Exclude<FromThread, { type: "ready" | "reports" | "flushed" | "print" }>;
+export type BlobMessage = Extract<FromThread, { type: "blobGet" | "blobPut" }>;
 
 export interface LaneOptions {
-  readonly index: number;
+  readonly workerId: string;
+  /** Tasks that run at once. */
+  readonly concurrency: number;
   readonly file: string;
   readonly clock: Clock;
   readonly sink: LaneSink;
-  /** What the next thread starts with. */
-  readonly data: () => Omit<ThreadData, "slots" | "lane">;
+  /** A number that no thread of this worker has had. */
+  readonly nextNumber: () => number;
+  /** The first message to a thread; undefined while the run is not known. */
+  readonly run: (
+    lane: number,
+  ) => { readonly message: ToThread; readonly transfer: Transferable[] } | undefined;
+  /** What a thread has to be told as soon as it is ready. */
+  readonly code: () => readonly ToThread[];
   /** Megabytes of heap that a thread may use. */
   readonly heapLimitMb: number | undefined;
   /** Milliseconds an attempt of this function may run. */
@@ -44,138 +47,130 @@ export interface LaneOptions {
   readonly timeoutGraceMs: number;
 }
 
-/** One attempt in a lane. */
-interface Held {
-  readonly id: number;
-  readonly attempt: number;
-  readonly fn: number;
-  readonly slot: number;
-  /** When it was first seen running. */
-  startedAt: number | undefined;
-  ending: Ending | undefined;
-}
-
-/** How an attempt is being ended, and what ends its thread if it does not end by itself. */
+/** What is being done to end an attempt. */
 interface Ending {
-  readonly kind: ReportKindNumber;
+  readonly attempt: BegunAttempt;
   readonly threadEndsAt: number;
   readonly timer: Timer;
 }
 
-/** Why a thread ended, as far as it said. */
-interface ThreadEnd {
-  readonly reason: string;
-  readonly outOfMemory: boolean;
-  readonly deliberate?: boolean;
-}
-
-/** How often a lane looks which of its tasks have started, in milliseconds. */
+/** How often a lane looks which of its tasks run, in milliseconds. */
 const WATCH_MS = 20;
-/** So many threads in a row that end before they could start a task: it will not get better. */
+/** After so many looks at which nothing ran or had run, nobody looks until the thread asks for it. */
+const QUIET_LOOKS = 5;
+/** So many threads in a row that end before they could begin a task: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
-const NEIGHBOUR_ENDED: ThreadEnd = {
+/** The next ones then wait so long, in milliseconds. */
+const REBOOT_MS = 1000;
+const NEIGHBOUR_ENDED: LaneEndedMessage["death"] = {
   deliberate: true,
   outOfMemory: false,
   reason: "another task of its thread was cancelled or timed out and did not end by itself",
 };
 
 /**
- * A task thread, seen from the worker's main thread: it holds what was sent there, can take back what has not
- * started, and puts a new thread in the place of one that ended.
+ * A task thread, seen from the worker's main thread: it starts the thread and, in the place of one that ended, another;
+ * and it does what a thread cannot do while a task keeps it busy: it tells what runs, ends what takes too long or was
+ * cancelled, and takes back what has not begun.
  */
 export class Lane {
-  readonly index: number;
   readonly #options: LaneOptions;
-  /** What is here and has not been heard to end, oldest first. */
-  readonly #held = new Map<number, Held>();
-  #thread: Worker;
-  #slots = new Slots();
-  #freeSlots: number[] = [];
-  /** Of tasks that were taken back, until the thread has passed over them. */
-  #recalledSlots: number[] = [];
-  #nextSlot = 0;
-  #watch: Timer | undefined;
-  #end: ThreadEnd | undefined;
+  readonly #endings = new Map<number, Ending>();
+  /** What ran when it was last looked, by place, and since when. */
+  #seen = new Map<number, { readonly turn: number; readonly since: number }>();
+  #number = 0;
+  #board!: TaskBoard;
+  #thread!: Worker;
   #isReady = false;
-  #hasReported = false;
-  /** Threads in a row that ended without having started a task. */
+  /** Why the thread ends, as far as it said. */
+  #death: LaneEndedMessage["death"] | undefined;
+  #watch: Timer | undefined;
+  #reboot: Timer | undefined;
+  #lastNext = 0;
+  #quietLooks = 0;
+  /** Threads in a row that ended without having begun a task. */
   #bootFailures = 0;
+  #left: PromiseWithResolvers<void> | undefined;
   #flushed: PromiseWithResolvers<void> | undefined;
   #closed = false;
 
   constructor(options: LaneOptions) {
-    this.index = options.index;
     this.#options = options;
-    this.#thread = this.#startThread();
+    this.#startThread();
   }
 
-  get isIdle(): boolean {
-    return this.#held.size === 0;
+  /** Of the thread that is there now. */
+  get number(): number {
+    return this.#number;
   }
 
-  post(message: ToThread): void {
-    this.#thread.postMessage(message);
+  /** The run is known. */
+  startRun(): void {
+    const run = this.#options.run(this.#number);
+    if (run !== undefined) this.#thread.postMessage(run.message, run.transfer);
   }
 
-  /** @param body of a tasks frame, in a buffer of its own: it moves to the thread */
-  run(body: Uint8Array<ArrayBuffer>): void {
-    const { ids, attempts, functions } = readTaskBatch(body);
-    const slots = new Uint32Array(ids.length);
-    for (let row = 0; row < ids.length; row++) {
-      const slot = this.#takeSlot();
-      const held = { id: ids[row]!, attempt: attempts[row]!, fn: functions[row]!, slot };
-      this.#held.set(held.id, { ...held, startedAt: undefined, ending: undefined });
-      this.#slots.queue(slot);
-      slots[row] = slot;
-    }
-    const message: ToThread = { type: "tasks", body: body.buffer, slots };
-    this.#thread.postMessage(message, [body.buffer, slots.buffer]);
-    this.#watch ??= this.#options.clock.after(WATCH_MS, () => this.#look());
+  /** A thread that is not ready yet is told when it is. */
+  tell(message: ToThread): void {
+    if (this.#isReady) this.#thread.postMessage(message);
   }
 
-  /** `false` when the attempt is not here (any more). */
-  cancel(id: number, attempt: number, graceMs: number): boolean {
-    const held = this.#held.get(id);
-    if (held?.attempt !== attempt) return false;
-    if (this.#recall(held)) this.#report(held, ReportKind.cancelled, undefined);
-    else this.#endAttempt(held, ReportKind.cancelled, graceMs);
-    return true;
+  /** Takes back what has not begun of the tasks before number `end`. */
+  recall(end: number): void {
+    const from = this.#board.takeBack(end);
+    if (((end - from) | 0) > 0) this.#options.sink.returned({ lane: this.#number, from: from >>> 0, end });
   }
 
-  /** Takes back up to `count` attempts that have not started, the last ones first. */
-  recall(count: number): void {
-    const ids: number[] = [];
-    for (const held of [...this.#held.values()].reverse()) {
-      if (ids.length >= count * 2) break;
-      if (this.#recall(held)) ids.push(held.id, held.attempt);
-    }
-    if (ids.length > 0) this.#options.sink.returned(this.index, ids);
+  cancel({ id, attempt, end, graceMs }: CancelMessage): void {
+    this.recall(end);
+    const begun = this.#board
+      .begun({ beginning: true })
+      .find((one) => one.id === id && one.attempt === attempt);
+    if (begun !== undefined) this.#endAttempt(begun, "cancelled", graceMs);
   }
 
-  /** Resolves when what its tasks printed has arrived. A thread that is busy is not waited for. */
+  /** Resolves when what runs has ended, and the engine knows. What has not begun has been taken back before. */
+  leave(): Promise<void> {
+    if (!this.#isReady) return Promise.resolve();
+    this.#left ??= Promise.withResolvers<void>();
+    this.tell({ type: "leave" });
+    return this.#left.promise;
+  }
+
+  /**
+   * Resolves when what its tasks printed has arrived. A thread that is busy is not waited for, and none takes its place
+   * any more.
+   */
   flush(): Promise<void> {
-    if (!this.isIdle || !this.#isReady) return Promise.resolve();
+    this.#closed = true;
+    if (!this.#isReady || this.#board.begun().length > 0) return Promise.resolve();
     this.#flushed ??= Promise.withResolvers<void>();
-    this.post({ type: "flush" });
+    this.tell({ type: "flush" });
     return this.#flushed.promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch?.cancel();
-    for (const { ending } of this.#held.values()) ending?.timer.cancel();
+    this.#reboot?.cancel();
+    for (const { timer } of this.#endings.values()) timer.cancel();
     await this.#thread.terminate();
   }
 
-  #startThread(): Worker {
-    const { file, data, heapLimitMb } = this.#options;
+  #startThread(): void {
+    const { file, workerId, concurrency, heapLimitMb, nextNumber } = this.#options;
+    this.#number = nextNumber();
+    this.#board = new TaskBoard(concurrency);
     this.#isReady = false;
-    this.#hasReported = false;
-    this.#end = undefined;
+    this.#death = undefined;
+    this.#lastNext = 0;
+    this.#seen.clear();
+    const data: ThreadData = { lane: this.#number, workerId, concurrency, board: this.#board.buffer };
     const thread = new Worker(file, {
-      workerData: { ...data(), slots: this.#slots.buffer, lane: this.index } satisfies ThreadData,
+      workerData: data,
       resourceLimits: heapLimitMb === undefined ? {} : { maxOldGenerationSizeMb: heapLimitMb },
     });
+    this.#thread = thread;
     thread.on("message", (message: FromThread) => this.#receive(message));
     thread.on("error", (error: Error & { code?: string }) => {
       const outOfMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
@@ -183,156 +178,131 @@ export class Lane {
       const reason = outOfMemory
         ? `its thread ran out of memory (the heap limit is ${limit})`
         : `an error outside of any task's promise ended its thread: ${error.stack ?? String(error)}`;
-      this.#end = { outOfMemory, reason };
+      this.#death = { outOfMemory, reason, deliberate: false };
     });
-    thread.on("exit", (code) => {
-      if (this.#closed || thread !== this.#thread) return;
-      const end = this.#end ?? { outOfMemory: false, reason: `its thread ended by process.exit(${code})` };
-      this.#replaceThread(end);
-    });
-    return thread;
+    thread.on("exit", (code) => this.#threadEnded(code));
+    this.startRun();
   }
 
   #receive(message: FromThread): void {
-    if (message.type === "ready") this.#isReady = true;
-    else if (message.type === "flushed") this.#settleFlush();
-    else if (message.type === "print") print(message.stream, message.bytes);
-    else if (message.type === "reports") {
-      const body = new Uint8Array(message.body);
-      this.#hasReported = true;
-      this.#heardEnds(body);
-      this.#options.sink.reports(body);
-    } else {
-      this.#options.sink.message(this, message);
+    switch (message.type) {
+      case "ready":
+        this.#isReady = true;
+        for (const code of this.#options.code()) this.tell(code);
+        return;
+      case "watch":
+        this.#startWatch();
+        return;
+      case "print":
+        print(message.stream, message.bytes);
+        return;
+      case "left":
+        this.#left?.resolve();
+        return;
+      case "flushed":
+        this.#flushed?.resolve();
+        return;
+      case "disconnected":
+        if (this.#closed) return;
+        this.#death = { reason: message.reason, outOfMemory: false, deliberate: false };
+        void this.#thread.terminate();
+        return;
+      case "blobGet":
+      case "blobPut":
+        this.#options.sink.blob(this, message);
+        return;
     }
   }
 
-  /** Lets go of what ended. What ended because it was told to is reported as that, whatever it said at its end. */
-  #heardEnds(body: Uint8Array): void {
-    const { ids, attempts, kinds } = readReportBatch(body);
-    for (let row = 0; row < ids.length; row++) {
-      const held = this.#held.get(ids[row]!);
-      if (held === undefined || held.attempt !== attempts[row]) continue;
-      this.#held.delete(held.id);
-      this.#freeSlots.push(held.slot);
-      if (held.ending === undefined) continue;
-      held.ending.timer.cancel();
-      kinds[row] = held.ending.kind;
-    }
+  #startWatch(): void {
+    this.#quietLooks = 0;
+    this.#watch = this.#options.clock.after(WATCH_MS, () => this.#look());
   }
 
-  #takeSlot(): number {
-    const free = this.#freeSlots.pop();
-    if (free !== undefined) return free;
-    if (this.#nextSlot < SLOTS) return this.#nextSlot++;
-    this.#freeSlots = this.#recalledSlots.filter((slot) => this.#slots.isFree(slot));
-    this.#recalledSlots = this.#recalledSlots.filter((slot) => !this.#slots.isFree(slot));
-    const passed = this.#freeSlots.pop();
-    if (passed === undefined)
-      throw new MusterError("PROTOCOL", `More than ${SLOTS} tasks were sent to one thread.`);
-    return passed;
-  }
-
-  /** `true` when the attempt had not started, and now never will. */
-  #recall(held: Held): boolean {
-    if (!this.#slots.recall(held.slot)) return false;
-    this.#held.delete(held.id);
-    this.#recalledSlots.push(held.slot);
-    return true;
-  }
-
-  /** Tells the attempt to end, and ends its thread when it does not; asked again, it may be given less time. */
-  #endAttempt(held: Held, kind: ReportKindNumber, graceMs: number): void {
-    const { clock } = this.#options;
-    const asked = held.ending;
-    const threadEndsAt = Math.min(clock.now() + graceMs, asked?.threadEndsAt ?? Number.POSITIVE_INFINITY);
-    if (asked?.threadEndsAt === threadEndsAt) return;
-    asked?.timer.cancel();
-    const timer = clock.after(threadEndsAt - clock.now(), () => void this.#thread.terminate());
-    held.ending = { kind: asked?.kind ?? kind, threadEndsAt, timer };
-    if (asked !== undefined) return;
-    this.post({
-      type: "abort",
-      slot: held.slot,
-      reason: kind === ReportKind.timeout ? "timeout" : "cancelled",
-    });
-  }
-
-  /** Tells which attempts run, and ends those that run too long. Looks again while there is something here. */
+  /** Tells which attempts run, and ends those that run too long. */
   #look(): void {
     const { clock, sink, timeoutMs, timeoutGraceMs } = this.#options;
     const now = clock.now();
+    const seen = new Map<number, { turn: number; since: number }>();
     const started: number[] = [];
-    for (const held of this.#held.values()) {
-      // Tasks start in order: behind one that has not, none has.
-      if (!this.#slots.isStarted(held.slot)) break;
-      if (held.startedAt === undefined) {
-        held.startedAt = now;
-        started.push(held.id, held.attempt);
-        continue;
-      }
-      const limitMs = timeoutMs(held.fn);
-      if (limitMs !== undefined && now - held.startedAt >= limitMs) {
-        this.#endAttempt(held, ReportKind.timeout, timeoutGraceMs);
-      }
+    for (const attempt of this.#board.begun()) {
+      const { place, turn } = attempt;
+      const before = this.#seen.get(place);
+      const since = before?.turn === turn ? before.since : now;
+      if (before?.turn !== turn) started.push(attempt.id, attempt.attempt);
+      seen.set(place, { turn, since });
+      if (now - since >= (timeoutMs(attempt.fn) ?? Number.POSITIVE_INFINITY))
+        this.#endAttempt(attempt, "timeout", timeoutGraceMs);
     }
+    this.#seen = seen;
     if (started.length > 0) sink.started(started);
-    this.#watch = this.isIdle ? undefined : clock.after(WATCH_MS, () => this.#look());
+    this.#lookAgain();
   }
 
-  /** The thread is gone: what had started is lost, what had not goes back, and a new thread begins. */
-  #replaceThread(end: ThreadEnd): void {
-    const held = [...this.#held.values()];
-    const started = held.filter(({ slot }) => this.#slots.isStarted(slot));
-    const waiting = held.filter(({ slot }) => !this.#slots.isStarted(slot));
-    this.#held.clear();
-    this.#settleFlush();
-    const wasEnded = started.some(({ ending }) => ending !== undefined);
-    for (const attempt of started) {
-      attempt.ending?.timer.cancel();
-      if (attempt.ending !== undefined) this.#report(attempt, attempt.ending.kind, undefined);
-      else this.#report(attempt, ReportKind.lost, wasEnded ? NEIGHBOUR_ENDED : end);
+  #lookAgain(): void {
+    const { next } = this.#board;
+    this.#quietLooks = this.#seen.size === 0 && next === this.#lastNext ? this.#quietLooks + 1 : 0;
+    this.#lastNext = next;
+    if (this.#quietLooks > QUIET_LOOKS) {
+      this.#board.unwatch();
+      // What began just before did not ask for a watch; else it asks when it begins.
+      if (this.#board.next === next || !this.#board.watch()) return;
     }
-    if (started.length > 0 || this.#hasReported) this.#bootFailures = 0;
-    else this.#bootFailures++;
-    if (this.#bootFailures > MAX_BOOT_FAILURES) this.#giveUp(waiting, end);
-    else if (waiting.length > 0)
-      this.#options.sink.returned(
-        this.index,
-        waiting.flatMap(({ id, attempt }) => [id, attempt]),
-      );
-    this.#slots = new Slots();
-    this.#freeSlots = [];
-    this.#recalledSlots = [];
-    this.#nextSlot = 0;
-    this.#thread = this.#startThread();
+    this.#watch = this.#options.clock.after(WATCH_MS, () => this.#look());
   }
 
-  /** The thread ends before any task: because it cannot start at all, or by what importing the flow's code does. */
-  #giveUp(waiting: readonly Held[], end: ThreadEnd): void {
-    if (!this.#isReady) {
-      this.#options.sink.broken(`task threads end before they are ready: ${end.reason}`);
+  /** Tells the attempt to end, and ends its thread when it does not; asked again, it may be given less time. */
+  #endAttempt(attempt: BegunAttempt, reason: EndReason, graceMs: number): void {
+    const { clock } = this.#options;
+    const { place, turn } = attempt;
+    if (!this.#board.tellToEnd(attempt, reason)) return;
+    const before = this.#endings.get(place);
+    const asked = before?.attempt.turn === turn ? before : undefined;
+    const threadEndsAt = Math.min(clock.now() + graceMs, asked?.threadEndsAt ?? Number.POSITIVE_INFINITY);
+    if (asked?.threadEndsAt === threadEndsAt) return;
+    before?.timer.cancel();
+    const timer = clock.after(threadEndsAt - clock.now(), () => {
+      this.#endings.delete(place);
+      if (this.#board.tellToEnd(attempt, reason)) void this.#thread.terminate();
+    });
+    this.#endings.set(place, { attempt, threadEndsAt, timer });
+    if (asked === undefined) this.tell({ type: "abort", place });
+  }
+
+  /** Says what became of the tasks that were there, and starts another thread. */
+  #threadEnded(exitCode: number): void {
+    this.#left?.resolve();
+    this.#flushed?.resolve();
+    this.#watch?.cancel();
+    for (const { timer } of this.#endings.values()) timer.cancel();
+    this.#endings.clear();
+    if (this.#closed) return;
+    const told = this.#board
+      .begun()
+      .flatMap(({ id, attempt, ending }) => (ending === undefined ? [] : [id, attempt, ReportKind[ending]]));
+    const alone = this.#death ?? {
+      reason: `its thread ended by process.exit(${exitCode})`,
+      outOfMemory: false,
+      deliberate: false,
+    };
+    const next = this.#board.next >>> 0;
+    this.#bootFailures = next > 0 ? 0 : this.#bootFailures + 1;
+    const isUnusable = this.#bootFailures > MAX_BOOT_FAILURES;
+    if (isUnusable && !this.#isReady) {
+      this.#options.sink.broken(`task threads end before they are ready: ${alone.reason}`);
       return;
     }
-    const message = `Importing the flow's code on a worker ended its thread, ${this.#bootFailures} times in a row: ${end.reason}.`;
-    const error = encodeError(new MusterError("CODE", message));
-    for (const attempt of waiting) this.#report(attempt, ReportKind.failure, error);
-  }
-
-  #settleFlush(): void {
-    this.#flushed?.resolve();
-    this.#flushed = undefined;
-  }
-
-  #report(held: Held, kind: ReportKindNumber, outcome: unknown): void {
-    const ranMs = held.startedAt === undefined ? 0 : this.#options.clock.now() - held.startedAt;
-    const table = {
-      lane: this.index,
-      ids: Uint32Array.of(held.id),
-      attempts: Uint32Array.of(held.attempt),
-      kinds: Uint32Array.of(kind),
-      durationsUs: Uint32Array.of(Math.min(ranMs * 1000, 0xffffffff)),
-    };
-    this.#options.sink.reports(packReports(table, [outcome]));
+    this.#options.sink.ended({
+      lane: this.#number,
+      next,
+      ended: told,
+      death: told.length > 0 ? NEIGHBOUR_ENDED : alone,
+      unusable: isUnusable
+        ? `Importing the flow's code on a worker ended its thread, ${this.#bootFailures} times in a row: ${alone.reason}.`
+        : undefined,
+    });
+    if (this.#left !== undefined) return;
+    if (isUnusable) this.#reboot = this.#options.clock.after(REBOOT_MS, () => this.#startThread());
+    else this.#startThread();
   }
 }

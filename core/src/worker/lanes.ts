@@ -1,15 +1,19 @@
 import { systemClock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
-import type { LogEvent } from "../events/event.ts";
-import { type CodeMessage, type DefineMessage, type RunMessage, readTaskBatch } from "../wire/protocol.ts";
-import { Lane, type LaneMessage, type LaneSink } from "./lane.ts";
-import type { BlobPlace, ThreadCode, ToThread } from "./thread-messages.ts";
+import type {
+  CancelMessage,
+  CodeMessage,
+  DefineMessage,
+  RecallMessage,
+  RunMessage,
+} from "../wire/protocol.ts";
+import { type BlobMessage, Lane, type LaneSink } from "./lane.ts";
+import type { BlobPlace, ThreadCode, ThreadLink, ToThread } from "./thread-messages.ts";
 import { workerFile } from "./worker-file.ts";
 
 /** What lanes need from the side that they are linked to. */
-export interface LanesSink extends Pick<LaneSink, "reports" | "started" | "returned" | "broken"> {
-  log(event: LogEvent): void;
+export interface LanesSink extends Omit<LaneSink, "blob"> {
   /** Brings a blob into the blob directory. */
   fetchBlob(id: string): Promise<void>;
   /** Makes sure that the engine has a blob that lies in the blob directory. */
@@ -24,6 +28,8 @@ export interface LanesOptions {
   readonly memoryLimit?: number | undefined;
   /** Milliseconds that a task which takes too long has to clean up. */
   readonly cancelGraceMs: number;
+  /** How the thread of this lane reaches the engine. */
+  readonly link: (lane: number) => ThreadLink;
   readonly sink: LanesSink;
 }
 
@@ -31,62 +37,49 @@ export interface LanesOptions {
 export class Lanes {
   readonly #options: LanesOptions;
   readonly #lanes: readonly Lane[];
-  readonly #codes: ThreadCode[] = [];
-  readonly #defines: DefineMessage[] = [];
+  /** Code and definitions, for threads that come later. */
+  readonly #code: ToThread[] = [];
   readonly #timeouts: (number | undefined)[] = [];
   /** Code is on disk before what follows it is handed on: messages keep their order. */
-  #ready: Promise<void> | undefined;
-  #run: RunMessage | undefined;
-  #blobs: BlobPlace | undefined;
+  #written: Promise<void> = Promise.resolve();
+  #run: { readonly run: RunMessage; readonly blobs: BlobPlace } | undefined;
   #threads = 0;
 
   constructor(options: LanesOptions) {
     this.#options = options;
-    const sink: LaneSink = {
-      reports: (body) => options.sink.reports(body),
-      started: (ids) => options.sink.started(ids),
-      returned: (lane, ids) => options.sink.returned(lane, ids),
-      broken: (reason) => options.sink.broken(reason),
-      message: (lane, message) => this.#fromThread(lane, message),
+    const { workerId, threads, tasksPerThread, memoryLimit, cancelGraceMs, sink } = options;
+    const lane = {
+      workerId,
+      concurrency: tasksPerThread,
+      file: workerFile(),
+      clock: systemClock,
+      sink: { ...sink, blob: (from: Lane, message: BlobMessage) => this.#moveBlob(from, message) },
+      nextNumber: () => ++this.#threads,
+      run: (number: number) => this.#runMessage(number),
+      code: () => this.#code,
+      heapLimitMb: memoryLimit === undefined ? undefined : Math.floor(memoryLimit / 2 ** 20),
+      timeoutMs: (fn: number) => this.#timeouts[fn],
+      timeoutGraceMs: cancelGraceMs,
     };
-    this.#lanes = Array.from(
-      { length: options.threads },
-      (_, index) =>
-        new Lane({
-          index,
-          file: workerFile(),
-          clock: systemClock,
-          sink,
-          data: () => this.#threadData(),
-          heapLimitMb:
-            options.memoryLimit === undefined ? undefined : Math.floor(options.memoryLimit / 2 ** 20),
-          timeoutMs: (fn) => this.#timeouts[fn],
-          timeoutGraceMs: options.cancelGraceMs,
-        }),
-    );
+    this.#lanes = Array.from({ length: threads }, () => new Lane(lane));
   }
 
-  get isIdle(): boolean {
-    return this.#ready === undefined && this.#lanes.every((lane) => lane.isIdle);
-  }
-
-  startRun(run: RunMessage, blobs: BlobPlace): void {
-    this.#run = run;
-    const { directory, isShared } = blobs;
-    this.#blobs = { directory, isShared };
-    this.#broadcast({ type: "run", run, blobs: this.#blobs });
+  startRun(run: RunMessage, { directory, isShared }: BlobPlace): void {
+    this.#run = { run, blobs: { directory, isShared } };
+    for (const lane of this.#lanes) lane.startRun();
   }
 
   addCode(code: CodeMessage): void {
     if (code.kind === "inline") {
-      this.#inOrder(() => this.#addThreadCode(code));
+      this.#inOrder(() => this.#tell({ type: "code", code }));
       return;
     }
+    const { id } = code;
     const written = writeArtifact(code);
-    this.#ready ??= Promise.resolve();
     this.#inOrder(async () => {
       try {
-        this.#addThreadCode({ kind: "bundle", id: code.id, path: await written });
+        const onDisk: ThreadCode = { kind: "bundle", id, path: await written };
+        this.#tell({ type: "code", code: onDisk });
       } catch (error) {
         this.#options.sink.broken(`the flow's code could not be written: ${String(error)}`);
       }
@@ -94,26 +87,21 @@ export class Lanes {
   }
 
   define(define: DefineMessage): void {
-    this.#inOrder(() => {
-      this.#defines.push(define);
-      this.#timeouts[define.index] = define.timeoutMs;
-      this.#broadcast({ type: "define", define });
-    });
+    this.#timeouts[define.index] = define.timeoutMs;
+    this.#inOrder(() => this.#tell({ type: "define", define }));
   }
 
-  /** @param body of a tasks frame; it is copied */
-  run(body: Uint8Array): void {
-    // The frame is a view of a socket's chunk; what moves to a thread must be a buffer of its own.
-    const own = new Uint8Array(body);
-    this.#inOrder(() => this.#lanes[readTaskBatch(own).lane]!.run(own));
+  cancel(message: CancelMessage): void {
+    this.#find(message.lane)?.cancel(message);
   }
 
-  cancel(id: number, attempt: number, graceMs: number): void {
-    this.#inOrder(() => void this.#lanes.some((lane) => lane.cancel(id, attempt, graceMs)));
+  recall({ lane, end }: RecallMessage): void {
+    this.#find(lane)?.recall(end);
   }
 
-  recall(lane: number, count: number): void {
-    this.#inOrder(() => this.#lanes[lane]?.recall(count));
+  /** Resolves when what runs has ended, and the engine knows. */
+  async leave(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.leave()));
   }
 
   /** Resolves when what tasks printed has arrived, or after `timeoutMs`. */
@@ -127,51 +115,33 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  /** Now, or after the code that is being written. */
+  #find(number: number): Lane | undefined {
+    return this.#lanes.find((lane) => lane.number === number);
+  }
+
   #inOrder(action: () => void | Promise<void>): void {
-    if (this.#ready === undefined) {
-      void action();
-      return;
-    }
-    const ready: Promise<void> = this.#ready.then(action).then(() => {
-      if (this.#ready === ready) this.#ready = undefined;
-    });
-    this.#ready = ready;
+    this.#written = this.#written.then(action);
   }
 
-  #addThreadCode(code: ThreadCode): void {
-    this.#codes.push(code);
-    this.#broadcast({ type: "code", code });
+  #tell(message: ToThread): void {
+    this.#code.push(message);
+    for (const lane of this.#lanes) lane.tell(message);
   }
 
-  #broadcast(message: ToThread): void {
-    for (const lane of this.#lanes) lane.post(message);
+  #runMessage(lane: number) {
+    if (this.#run === undefined) return undefined;
+    const link = this.#options.link(lane);
+    const message: ToThread = { type: "run", ...this.#run, link };
+    return { message, transfer: link.kind === "port" ? [link.port] : [] };
   }
 
-  #threadData() {
-    const { workerId, tasksPerThread } = this.#options;
-    return {
-      workerId,
-      concurrency: tasksPerThread,
-      blobPrefix: `${workerId}-${++this.#threads}`,
-      run: this.#run,
-      blobs: this.#blobs,
-      codes: this.#codes,
-      defines: this.#defines,
-    };
-  }
-
-  #fromThread(lane: Lane, message: LaneMessage): void {
-    if (message.type === "log") {
-      this.#options.sink.log(message.event);
-      return;
-    }
+  #moveBlob(lane: Lane, message: BlobMessage): void {
     const { id } = message;
     const { sink } = this.#options;
     const done = message.type === "blobGet" ? sink.fetchBlob(id) : sink.storeBlob(id, message.byteLength);
     done.then(
-      () => lane.post({ type: "blob", id, error: undefined }),
-      (error: unknown) => lane.post({ type: "blob", id, error: String(error) }),
+      () => lane.tell({ type: "blob", id, error: undefined }),
+      (error: unknown) => lane.tell({ type: "blob", id, error: String(error) }),
     );
   }
 }

@@ -7,17 +7,12 @@ const MAX_BATCH = 1024;
 
 /** Ends of tasks that have not been told yet. Those that end close together travel together. */
 export class ReportBuffer {
-  readonly #lane: number;
   #ids: number[] = [];
   #attempts: number[] = [];
   #kinds: number[] = [];
   #durationsUs: number[] = [];
   #outcomes: unknown[] = [];
   #firstAt = 0;
-
-  constructor(lane: number) {
-    this.#lane = lane;
-  }
 
   get isEmpty(): boolean {
     return this.#ids.length === 0;
@@ -46,7 +41,6 @@ export class ReportBuffer {
   take(): Uint8Array<ArrayBuffer> {
     const body = packReports(
       {
-        lane: this.#lane,
         ids: Uint32Array.from(this.#ids),
         attempts: Uint32Array.from(this.#attempts),
         kinds: Uint32Array.from(this.#kinds),

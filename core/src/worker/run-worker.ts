@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { Socket } from "node:net";
 import { dirname } from "node:path";
 import { readWorkerEnv, type WorkerSettings, withSecrets } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
@@ -25,13 +24,13 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
   }
   // The token is this process's alone: tasks and what they start must not see it.
   delete process.env["MUSTER_TOKEN"];
-  const isPipe = url.protocol === "pipe:";
+  const target = targetOf(url, settings);
   const worker = new Worker({
     settings,
-    pulse: pulseOf(url, settings),
+    pulse: pulseOf(url, target),
     engineDirectory: url.protocol === "unix:" ? dirname(decodeURIComponent(url.pathname)) : undefined,
-    connect: (listener) =>
-      new Channel(isPipe ? new Socket({ fd: Number(url.hostname) }) : connect(url, settings), listener),
+    connect: (listener) => new Channel(dial(target), listener),
+    threadLink: { kind: "dial", target },
     ended: exit,
   });
   process.on("SIGTERM", () => worker.drain());
@@ -41,7 +40,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
 
 function parseAddress({ address, certificate }: WorkerSettings): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url !== undefined && ["pipe:", "unix:"].includes(url.protocol)) return url;
+  if (url?.protocol === "unix:") return url;
   if (url === undefined || !["tcp:", "tls:"].includes(url.protocol) || url.port === "") {
     throw new Error(`"${address}" is no address of an engine: it looks like tcp://127.0.0.1:40123.`);
   }
@@ -52,29 +51,24 @@ function parseAddress({ address, certificate }: WorkerSettings): URL {
 }
 
 /** `pid` in the address: the driver is a process of this machine. `pulse`: it answers on that port. */
-function pulseOf(url: URL, settings: WorkerSettings): DriverPulse | undefined {
+function pulseOf(url: URL, target: DialTarget): DriverPulse | undefined {
   const pid = url.searchParams.get("pid");
   const port = url.searchParams.get("pulse");
   if (pid !== null) return new ProcessPulse(Number(pid));
-  return port === null ? undefined : new SocketPulse(target(url, Number(port), settings));
+  if (port === null) return undefined;
+  return new SocketPulse({ ...target, at: { host: hostOf(url), port: Number(port) } });
 }
 
-function connect(url: URL, settings: WorkerSettings): Socket {
-  const where = url.protocol === "unix:" ? here(url, settings) : target(url, Number(url.port), settings);
-  const socket = dial(where);
-  socket.setNoDelay(true);
-  return socket;
+function targetOf(url: URL, { token, certificate }: WorkerSettings): DialTarget {
+  if (url.protocol === "unix:")
+    return { at: { path: decodeURIComponent(url.pathname) }, token, certificate: undefined };
+  const at = { host: hostOf(url), port: Number(url.port) };
+  return { at, token, certificate: url.protocol === "tls:" ? certificate : undefined };
 }
 
-/** A socket that is a file of this machine. */
-function here(url: URL, { token }: WorkerSettings): DialTarget {
-  return { at: { path: decodeURIComponent(url.pathname) }, token, certificate: undefined };
-}
-
-function target(url: URL, port: number, { token, certificate }: WorkerSettings): DialTarget {
-  // In a URL, an address of IPv6 stands in brackets.
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  return { at: { host, port }, token, certificate: url.protocol === "tls:" ? certificate : undefined };
+/** In a URL, an address of IPv6 stands in brackets. */
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
 function exit(code: number, reason?: string): void {

@@ -5,9 +5,13 @@ import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
 import { encodeError } from "../wire/errors.ts";
+import type { FrameLink } from "../wire/frame-link.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
+  FrameType,
   type LargeDependencies,
+  type LogMessage,
+  packMessage,
   ReportKind,
   type ReportKindNumber,
   type RunMessage,
@@ -19,10 +23,11 @@ import {
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
 import { ReportBuffer } from "./report-buffer.ts";
 import { type BlobSource, fetchDependencies, resolveArguments } from "./resolve-arguments.ts";
-import { Slots } from "./slots.ts";
+import { TaskBoard } from "./task-board.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
-import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
+import { openThreadLink } from "./thread-link.ts";
+import type { FromThread, ThreadData, ThreadLink, ToThread } from "./thread-messages.ts";
 import { sendOutputTo } from "./thread-output.ts";
 import { provideUserApi } from "./user-api.ts";
 
@@ -32,15 +37,15 @@ interface Batch {
   readonly attempts: Uint32Array;
   readonly functions: Uint32Array;
   readonly bodies: TaskBodies;
-  readonly slots: Uint32Array;
   next: number;
 }
 
-/** An attempt that has started. */
+/** An attempt that has begun. */
 interface Attempt {
   readonly id: number;
   readonly attempt: number;
-  readonly slot: number;
+  /** On the board. */
+  readonly place: number;
   readonly fn: ThreadFunction;
   readonly scope: TaskScope;
   readonly startedAt: number;
@@ -50,45 +55,44 @@ interface Attempt {
 const SHORT_TASK_MS = 0.5;
 
 /**
- * A thread that runs user code, and nothing else does. Batches of tasks come in, batches of ends go out; a task that
- * needs no waiting runs without a turn of the event loop between it and the next.
+ * A thread that runs user code, and nothing else does. Batches of tasks come in from the engine and batches of ends go
+ * out to it, with no other thread in between; a task that needs no waiting runs without a turn of the event loop between
+ * it and the next. What only another thread can do while this one is busy, the worker's main thread does, which sees on
+ * the board what runs here.
  */
 class TaskThread {
   readonly #port: MessagePort;
-  readonly #concurrency: number;
-  readonly #slots: Slots;
+  readonly #data: ThreadData;
+  readonly #board: TaskBoard;
+  readonly #freePlaces: number[];
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
-  readonly #reports: ReportBuffer;
+  readonly #reports = new ReportBuffer();
   readonly #batches = new Deque<Batch>();
-  /** Attempts that wait for something, by slot. */
+  /** Attempts that wait for something, by place. */
   readonly #waiting = new Map<number, Attempt>();
   readonly #warned = new Set<string>();
-  readonly #workerId: string;
+  #link: FrameLink | undefined;
   #run: RunScope | undefined;
+  /** Of the next task that came, as the board counts. */
+  #nextNumber = 0;
   #pumping = false;
+  #leaving = false;
 
   constructor(port: MessagePort, data: ThreadData) {
     this.#port = port;
-    this.#concurrency = data.concurrency;
-    this.#workerId = data.workerId;
-    this.#slots = new Slots(data.slots);
-    this.#reports = new ReportBuffer(data.lane);
-    this.#blobs = new ThreadBlobs(port, data.blobPrefix, data.blobs);
-    if (data.run !== undefined) this.#setRun(data.run);
-    for (const code of data.codes) this.#code.add(code);
-    for (const define of data.defines) this.#code.define(define);
+    this.#data = data;
+    this.#board = new TaskBoard(data.board);
+    this.#freePlaces = Array.from({ length: data.concurrency }, (_, index) => data.concurrency - 1 - index);
+    this.#blobs = new ThreadBlobs(port, `${data.workerId}-${data.lane}`);
   }
 
   receive(message: ToThread): void {
     switch (message.type) {
-      case "tasks":
-        this.#addBatch(new Uint8Array(message.body), message.slots);
-        this.#pump();
-        return;
       case "run":
         this.#setRun(message.run);
         this.#blobs.place = message.blobs;
+        this.#open(message.link);
         return;
       case "code":
         this.#code.add(message.code);
@@ -97,13 +101,12 @@ class TaskThread {
         this.#code.define(message.define);
         return;
       case "abort":
-        this.#waiting
-          .get(message.slot)
-          ?.scope.abort(
-            message.reason === "timeout"
-              ? new MusterError("TASK_TIMEOUT", "The task took longer than its timeout.")
-              : new MusterError("TASK_CANCELLED", "The task was cancelled."),
-          );
+        this.#abort(message.place);
+        return;
+      case "leave":
+        this.#leaving = true;
+        this.#batches.clear();
+        this.#leaveWhenIdle();
         return;
       case "flush":
         this.#post({ type: "flushed" });
@@ -120,28 +123,66 @@ class TaskThread {
       flowName: run.flowName,
       image: run.image,
       logLevel: run.logLevel,
-      workerId: this.#workerId,
+      workerId: this.#data.workerId,
       parameters: run.parameters === undefined ? undefined : decodeValue(unflatten(run.parameters)),
-      emit: (event) => this.#post({ type: "log", event }),
+      emit: (event) => {
+        this.#link?.send(FrameType.log, packMessage({ events: [event] } satisfies LogMessage));
+        this.#link?.flush();
+      },
     };
   }
 
-  #addBatch(body: Uint8Array, slots: Uint32Array): void {
-    const batch = readTaskBatch(body);
-    const bodies = unpackMessage<TaskBodies>(body.subarray(batch.bodiesAt));
-    const { ids, attempts, functions } = batch;
-    this.#batches.push({ ids, attempts, functions, bodies, slots, next: 0 });
+  #open(link: ThreadLink): void {
+    const { workerId, lane } = this.#data;
+    this.#link = openThreadLink(link, {
+      hello: { workerId, lane },
+      opened: () => this.#post({ type: "ready" }),
+      tasks: (body) => {
+        this.#addBatch(body);
+        this.#pump();
+      },
+      closed: (reason) => {
+        if (!this.#leaving) this.#post({ type: "disconnected", reason });
+      },
+    });
+  }
+
+  #addBatch(body: Uint8Array): void {
+    const { ids, attempts, functions, bodiesAt } = readTaskBatch(body);
+    const bodies = unpackMessage<TaskBodies>(body.subarray(bodiesAt));
+    if (ids.length > 0) this.#batches.push({ ids, attempts, functions, bodies, next: 0 });
+  }
+
+  #abort(place: number): void {
+    const reason = this.#board.endingOf(place);
+    // It may have ended meanwhile, and another one may be at its place.
+    if (reason === undefined) return;
+    const error =
+      reason === "timeout"
+        ? new MusterError("TASK_TIMEOUT", "The task took longer than its timeout.")
+        : new MusterError("TASK_CANCELLED", "The task was cancelled.");
+    this.#waiting.get(place)?.scope.abort(error);
+  }
+
+  #leaveWhenIdle(): void {
+    if (this.#waiting.size > 0) return;
+    this.#flush();
+    void this.#link?.drained().then(() => {
+      this.#link?.end();
+      this.#post({ type: "left" });
+    });
   }
 
   /** Starts tasks while there is room for one. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#waiting.size < this.#concurrency && this.#startNext()) {
+    while (this.#freePlaces.length > 0 && this.#startNext()) {
       if (this.#reports.isDue(performance.now())) this.#flush();
     }
     this.#pumping = false;
-    if (this.#batches.size === 0 || this.#waiting.size >= this.#concurrency) this.#flush();
+    if (this.#batches.size === 0 || this.#freePlaces.length === 0) this.#flush();
+    if (this.#leaving) this.#leaveWhenIdle();
   }
 
   /** `false` when there is nothing to start now. */
@@ -150,31 +191,37 @@ class TaskThread {
     if (batch === undefined) return false;
     const index = batch.next;
     const fn = this.#code.get(batch.functions[index]!);
-    if (fn.call === undefined && fn.error === undefined) {
+    if (!fn.isLoaded) {
       this.#flush();
       void fn.loaded.then(() => this.#pump());
       return false;
     }
+    if (fn.averageMs > SHORT_TASK_MS) {
+      // What finished before must not be lost with a task that may end this thread, or keep it for long.
+      this.#flush();
+      if (!this.#link!.isClear) {
+        void this.#link!.drained().then(() => this.#pump());
+        return false;
+      }
+    }
     batch.next++;
     if (batch.next === batch.ids.length) this.#batches.shift();
-    const slot = batch.slots[index]!;
-    // What finished before must not be lost with a task that may end this thread.
-    if (fn.averageMs > SHORT_TASK_MS) this.#flush();
-    if (this.#slots.start(slot)) this.#start(fn, batch, index);
+    this.#begin(fn, batch, index);
     return true;
   }
 
-  #start(fn: ThreadFunction, batch: Batch, index: number): void {
+  #begin(fn: ThreadFunction, batch: Batch, index: number): void {
     const id = batch.ids[index]!;
     const attemptNumber = batch.attempts[index]!;
-    const attempt: Attempt = {
-      id,
-      attempt: attemptNumber,
-      slot: batch.slots[index]!,
-      fn,
-      scope: new TaskScope(this.#run!, fn.name, id, attemptNumber),
-      startedAt: performance.now(),
-    };
+    const place = this.#freePlaces.pop()!;
+    const begun = { id, attempt: attemptNumber, fn: batch.functions[index]! };
+    if (!this.#board.begin(this.#nextNumber++, place, begun)) {
+      this.#freePlaces.push(place);
+      return;
+    }
+    if (this.#board.watch()) this.#post({ type: "watch" });
+    const scope = new TaskScope(this.#run!, fn.name, id, attemptNumber);
+    const attempt = { id, attempt: attemptNumber, place, fn, scope, startedAt: performance.now() };
     if (fn.error !== undefined) {
       this.#fail(attempt, fn.error);
       return;
@@ -224,7 +271,7 @@ class TaskThread {
   }
 
   #wait(attempt: Attempt, result: PromiseLike<unknown>): void {
-    this.#waiting.set(attempt.slot, attempt);
+    this.#waiting.set(attempt.place, attempt);
     result.then(
       (value) => this.#settled(attempt, () => this.#succeed(attempt, value)),
       (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
@@ -232,7 +279,7 @@ class TaskThread {
   }
 
   #settled(attempt: Attempt, report: () => void): void {
-    this.#waiting.delete(attempt.slot);
+    this.#waiting.delete(attempt.place);
     report();
     this.#pump();
   }
@@ -257,7 +304,7 @@ class TaskThread {
         return;
       }
       // It counts as running until the engine has its result: then the worker may die without loss.
-      this.#waiting.set(attempt.slot, attempt);
+      this.#waiting.set(attempt.place, attempt);
       blob.then(
         (stored) => this.#settled(attempt, () => this.#report(attempt, ReportKind.success, stored)),
         (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
@@ -274,16 +321,20 @@ class TaskThread {
   #report(attempt: Attempt, kind: ReportKindNumber, outcome: unknown): void {
     const endedAt = performance.now();
     const tookMs = endedAt - attempt.startedAt;
-    const { fn } = attempt;
+    const { fn, place } = attempt;
+    const endReason = this.#board.end(place);
+    this.#freePlaces.push(place);
     fn.averageMs =
       fn.averageMs === Number.POSITIVE_INFINITY ? tookMs : fn.averageMs + (tookMs - fn.averageMs) / 8;
-    this.#reports.add(attempt, kind, outcome, { startedAt: attempt.startedAt, endedAt });
+    // What ended because it was told to is reported as that, whatever it says at its end.
+    const told = endReason === undefined ? kind : ReportKind[endReason];
+    this.#reports.add(attempt, told, outcome, { startedAt: attempt.startedAt, endedAt });
   }
 
   #flush(): void {
     if (this.#reports.isEmpty) return;
-    const body = this.#reports.take();
-    this.#port.postMessage({ type: "reports", body: body.buffer } satisfies FromThread, [body.buffer]);
+    this.#link!.send(FrameType.reports, this.#reports.take());
+    this.#link!.flush();
   }
 
   /** Once a task: a class instance arrives as a plain object, and whoever wrote it may not expect that. */
@@ -320,5 +371,4 @@ export function runTaskThread(): void {
   provideUserApi();
   const thread = new TaskThread(port, workerData as ThreadData);
   port.on("message", (message: ToThread) => thread.receive(message));
-  port.postMessage({ type: "ready" } satisfies FromThread);
 }

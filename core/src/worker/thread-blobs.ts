@@ -19,10 +19,9 @@ export class ThreadBlobs {
   #made = 0;
 
   /** @param prefix makes the names of this thread's blobs unlike every other's */
-  constructor(port: MessagePort, prefix: string, place: BlobPlace | undefined) {
+  constructor(port: MessagePort, prefix: string) {
     this.#port = port;
     this.#prefix = prefix;
-    this.#place = place;
   }
 
   set place(place: BlobPlace) {

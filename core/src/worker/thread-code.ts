@@ -8,16 +8,34 @@ import type { ThreadCode } from "./thread-messages.ts";
 export type TaskCall = (...args: unknown[]) => unknown;
 
 /** A function of the run as this thread has it. */
-export interface ThreadFunction {
-  readonly name: string;
+export class ThreadFunction {
+  name = "";
   /** Undefined until its code is loaded. */
   call: TaskCall | undefined;
   /** Why it cannot be had. */
   error: Error | undefined;
-  /** Resolves when one of the two is there. */
-  readonly loaded: Promise<void>;
   /** Moving average of how long it takes, in milliseconds. */
-  averageMs: number;
+  averageMs = Number.POSITIVE_INFINITY;
+  readonly #loaded = Promise.withResolvers<void>();
+
+  get isLoaded(): boolean {
+    return this.call !== undefined || this.error !== undefined;
+  }
+
+  /** Resolves when it is loaded, or cannot be had. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise;
+  }
+
+  async load(name: string, found: Promise<TaskCall>): Promise<void> {
+    this.name = name;
+    try {
+      this.call = await found;
+    } catch (error) {
+      this.error = error as Error;
+    }
+    this.#loaded.resolve();
+  }
 }
 
 /** The code of a run in one task thread: what to load, and the functions in it by their number. */
@@ -35,27 +53,13 @@ export class ThreadCodeLoader {
   }
 
   define(define: DefineMessage): void {
-    const entry: ThreadFunction = {
-      name: define.name,
-      call: undefined,
-      error: undefined,
-      loaded: this.#find(define).then(
-        (call) => {
-          entry.call = call;
-        },
-        (error: Error) => {
-          entry.error = error;
-        },
-      ),
-      averageMs: Number.POSITIVE_INFINITY,
-    };
-    this.#functions[define.index] = entry;
+    void this.get(define.index).load(define.name, this.#find(define));
   }
 
+  /** Tasks come another way than their functions, and may be there before those. */
   get(index: number): ThreadFunction {
-    const entry = this.#functions[index];
-    if (entry === undefined) throw new MusterError("PROTOCOL", `Function ${index} was never defined here.`);
-    return entry;
+    this.#functions[index] ??= new ThreadFunction();
+    return this.#functions[index];
   }
 
   async #find(define: DefineMessage): Promise<TaskCall> {

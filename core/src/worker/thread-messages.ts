@@ -1,5 +1,6 @@
-import type { LogEvent } from "../events/event.ts";
+import type { MessagePort } from "node:worker_threads";
 import type { DefineMessage, RunMessage } from "../wire/protocol.ts";
+import type { DialTarget } from "./dial.ts";
 
 /** Where a worker's large values are. */
 export interface BlobPlace {
@@ -9,19 +10,20 @@ export interface BlobPlace {
   readonly isShared: boolean;
 }
 
-/** What a task thread is started with. */
+/** How a thread reaches the engine. */
+export type ThreadLink =
+  | { readonly kind: "dial"; readonly target: DialTarget }
+  /** The engine is in this process. */
+  | { readonly kind: "port"; readonly port: MessagePort };
+
+/** What a task thread is started with. User code can read it. */
 export interface ThreadData {
+  /** Its number, and its lane's: no other thread of this worker ever has the same. */
   readonly lane: number;
-  readonly slots: SharedArrayBuffer;
-  readonly concurrency: number;
   readonly workerId: string;
-  /** Makes the names of this thread's blobs unlike every other's. */
-  readonly blobPrefix: string;
-  /** What the run has sent so far, for a thread that takes the place of one that ended. */
-  readonly run: RunMessage | undefined;
-  readonly blobs: BlobPlace | undefined;
-  readonly codes: readonly ThreadCode[];
-  readonly defines: readonly DefineMessage[];
+  /** Tasks that run at once. */
+  readonly concurrency: number;
+  readonly board: SharedArrayBuffer;
 }
 
 /** A bundle is on disk; an inline function is its source. */
@@ -29,23 +31,31 @@ export type ThreadCode =
   | { readonly kind: "bundle"; readonly id: string; readonly path: string }
   | { readonly kind: "inline"; readonly id: string; readonly source: string };
 
+/** What a worker's main thread tells a task thread. Tasks come from the engine itself. */
 export type ToThread =
-  | { readonly type: "tasks"; readonly body: ArrayBuffer; readonly slots: Uint32Array<ArrayBuffer> }
-  | { readonly type: "run"; readonly run: RunMessage; readonly blobs: BlobPlace }
+  /** The first message, and the only one before the thread has said that it is ready: before any code of the user's. */
+  | { readonly type: "run"; readonly run: RunMessage; readonly blobs: BlobPlace; readonly link: ThreadLink }
   | { readonly type: "code"; readonly code: ThreadCode }
   | { readonly type: "define"; readonly define: DefineMessage }
-  | { readonly type: "abort"; readonly slot: number; readonly reason: "cancelled" | "timeout" }
+  /** The attempt at this place of the board has been told to end. */
+  | { readonly type: "abort"; readonly place: number }
+  /** Nothing more will begin. Answer: when what runs has ended, and the engine has been told. */
+  | { readonly type: "leave" }
   /** Answer: what was printed before has then arrived. */
   | { readonly type: "flush" }
   | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
 
 export type FromThread =
+  /** The engine is reached. */
   | { readonly type: "ready" }
+  /** The link to the engine has closed: this thread is of no use any more. */
+  | { readonly type: "disconnected"; readonly reason: string }
+  /** Tasks begin, and nobody watches. */
+  | { readonly type: "watch" }
+  | { readonly type: "left" }
   | { readonly type: "flushed" }
   /** Something was printed: to standard output, 1, or standard error, 2. */
   | { readonly type: "print"; readonly stream: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly type: "reports"; readonly body: ArrayBuffer }
-  | { readonly type: "log"; readonly event: LogEvent }
   /** The thread wants this blob in its directory. */
   | { readonly type: "blobGet"; readonly id: string }
   /** The thread wrote this blob to its directory; an answer says when the engine has it. */

@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { WorkerSettings } from "../cluster/worker-env.ts";
-import type { LogEvent } from "../events/event.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
@@ -20,6 +19,7 @@ import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Lanes } from "./lanes.ts";
+import type { ThreadLink } from "./thread-messages.ts";
 import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {
@@ -36,6 +36,8 @@ export interface WorkerOptions {
    * nothing else is looked at.
    */
   readonly pulse: DriverPulse | undefined;
+  /** How the task threads reach the engine. */
+  readonly threadLink: ThreadLink;
   /** Called once, with the worker's exit code and the reason when it is not 0. */
   readonly ended: (code: number, reason?: string) => void;
   readonly clock?: Clock;
@@ -43,14 +45,13 @@ export interface WorkerOptions {
 
 /** What tasks printed has so long to arrive before a worker ends, in milliseconds. */
 const FLUSH_MS = 500;
-/** How often a draining worker looks whether its last task ended, in milliseconds. */
-const DRAIN_CHECK_MS = 5;
 /** Who started this process; another one adopts it when that one ends. */
 const PARENT = process.ppid;
 
 /**
- * The main thread of a worker process: it talks to the engine and never runs user code. Threads start before the
- * engine is reached, so that booting costs the longer of the two and not their sum.
+ * The main thread of a worker process: it never runs user code, and can therefore answer for the threads that do. Tasks
+ * and their ends do not pass here: each task thread has a connection of its own. Threads start before the engine is
+ * reached, so that booting costs the longer of the two and not their sum.
  */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -75,11 +76,11 @@ export class Worker {
       tasksPerThread: settings.tasksPerThread,
       memoryLimit: settings.memoryLimit,
       cancelGraceMs: settings.cancelGraceMs,
+      link: () => options.threadLink,
       sink: {
-        reports: (body) => this.#channel.send(FrameType.reports, body),
         started: (ids) => this.#send(FrameType.started, { ids }),
-        returned: (lane, ids) => this.#send(FrameType.returned, { lane, ids }),
-        log: (event) => this.#log(event),
+        returned: (message) => this.#send(FrameType.returned, message),
+        ended: (message) => this.#send(FrameType.laneEnded, message),
         broken: (reason) => this.#end(WorkerExitCode.broken, { reason }),
         fetchBlob: (id) => this.#blobs!.fetch(id),
         storeBlob: (id) => this.#blobs!.store(id),
@@ -102,8 +103,8 @@ export class Worker {
   }
 
   /**
-   * Asks to leave: hands back what has not started, finishes what has, and goes. The engine answers in the order of
-   * its tasks, so that none is on its way here when this worker is gone.
+   * Asks to leave. The engine sends nothing more, takes back what has not begun and answers: then this worker finishes
+   * what has, and goes.
    */
   drain(): void {
     if (this.#askedToDrain) return;
@@ -111,13 +112,13 @@ export class Worker {
     this.#send(FrameType.draining, {});
   }
 
-  #drain(): void {
+  async #drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
-    for (let lane = 0; lane < this.#options.settings.threads; lane++) {
-      this.#lanes.recall(lane, Number.MAX_SAFE_INTEGER);
-    }
-    this.#leaveWhenIdle();
+    await this.#lanes.leave();
+    this.#send(FrameType.goodbye, { reason: "drained" });
+    await this.#channel.drained();
+    await this.#leave();
   }
 
   #watchDriver(pulse: DriverPulse): DriverWatch {
@@ -125,15 +126,6 @@ export class Worker {
     const reason = `the driver gave no sign of life for ${deathTimeoutMs} ms`;
     const lost = (): void => void this.#lostEngine(reason);
     return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, lost });
-  }
-
-  #leaveWhenIdle(): void {
-    if (!this.#lanes.isIdle) {
-      this.#clock.after(DRAIN_CHECK_MS, () => this.#leaveWhenIdle());
-      return;
-    }
-    this.#send(FrameType.goodbye, { reason: "drained" });
-    void this.#channel.drained().then(() => this.#leave());
   }
 
   /** Ends in peace: what tasks printed arrives first. */
@@ -146,9 +138,6 @@ export class Worker {
   #receive(type: number, body: Buffer): void {
     this.#watch?.heard();
     switch (type) {
-      case FrameType.tasks:
-        this.#lanes.run(body);
-        return;
       case FrameType.welcome:
         this.#welcome(unpackMessage<WelcomeMessage>(body));
         return;
@@ -158,16 +147,12 @@ export class Worker {
       case FrameType.define:
         this.#lanes.define(unpackMessage<DefineMessage>(body));
         return;
-      case FrameType.cancel: {
-        const { id, attempt, graceMs } = unpackMessage<CancelMessage>(body);
-        this.#lanes.cancel(id, attempt, graceMs);
+      case FrameType.cancel:
+        this.#lanes.cancel(unpackMessage<CancelMessage>(body));
         return;
-      }
-      case FrameType.recall: {
-        const { lane, count } = unpackMessage<RecallMessage>(body);
-        this.#lanes.recall(lane, count);
+      case FrameType.recall:
+        this.#lanes.recall(unpackMessage<RecallMessage>(body));
         return;
-      }
       case FrameType.blobData:
         void this.#blobs?.received(unpackMessage<BlobPiece>(body));
         return;
@@ -178,7 +163,7 @@ export class Worker {
         void this.#blobs?.forget(unpackMessage<{ ids: string[] }>(body).ids);
         return;
       case FrameType.drain:
-        this.#drain();
+        void this.#drain();
         return;
       case FrameType.shutdown:
         void this.#leave();
@@ -199,10 +184,6 @@ export class Worker {
       this.#channel.send(FrameType.heartbeat);
       this.#beat(everyMs);
     });
-  }
-
-  #log(event: LogEvent): void {
-    this.#send(FrameType.log, { events: [event] });
   }
 
   #send(type: number, message: unknown): void {

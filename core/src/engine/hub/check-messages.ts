@@ -1,6 +1,6 @@
 import { MusterError } from "../../base/errors.ts";
 import type { LogEvent } from "../../events/event.ts";
-import type { HelloMessage } from "../../wire/protocol.ts";
+import type { HelloMessage, LaneEndedMessage, LaneMessage, ReturnedMessage } from "../../wire/protocol.ts";
 
 /* What comes from a worker is decoded, but nobody has promised what it is. Whatever is used of it is looked at here. */
 
@@ -31,6 +31,41 @@ export function checkHello(message: unknown): HelloMessage {
 export function checkPairs(ids: unknown): readonly number[] {
   if (Array.isArray(ids) && ids.length % 2 === 0 && ids.every(Number.isInteger)) return ids as number[];
   throw new MusterError("PROTOCOL", "A worker named attempts in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkLane(message: unknown): LaneMessage {
+  const { workerId, lane } = message as LaneMessage;
+  if (typeof workerId === "string" && WORKER_ID.test(workerId) && isNumber(lane)) return { workerId, lane };
+  throw new MusterError("PROTOCOL", "A thread said what it is in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkReturned(message: unknown): ReturnedMessage {
+  const { lane, from, end } = message as ReturnedMessage;
+  if ([lane, from, end].every(isNumber)) return { lane, from, end };
+  throw new MusterError("PROTOCOL", "A worker gave tasks back in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkLaneEnded(message: unknown): LaneEndedMessage {
+  const { lane, next, ended, death, unusable } = message as LaneEndedMessage;
+  const fits =
+    [lane, next].every(isNumber) &&
+    Array.isArray(ended) &&
+    ended.every(isNumber) &&
+    isRecord(death) &&
+    typeof death.reason === "string" &&
+    typeof death.outOfMemory === "boolean" &&
+    typeof death.deliberate === "boolean" &&
+    (unusable === undefined || typeof unusable === "string");
+  if (fits) return { lane, next, ended, death, unusable };
+  throw new MusterError("PROTOCOL", "A worker told of the end of a thread in a way that makes no sense.");
+}
+
+/** Of 32 bits. */
+function isNumber(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
 }
 
 /** @throws MusterError `PROTOCOL` */

@@ -21,6 +21,8 @@ export interface HubEngineOptions extends WorkerHubOptions {
 const SOCKET_FILE = "hub";
 /** Workers have so long to close their connections, in milliseconds. */
 const CLOSE_MS = 1000;
+/** A silent connection is probed so often, in milliseconds: a worker that is gone is then found to be. */
+const KEEP_ALIVE_MS = 15_000;
 /** Connections that have not shown the token yet; more are closed, so that strangers cost little. */
 const MAX_STRANGERS = 1024;
 
@@ -126,6 +128,7 @@ export class HubEngine extends WorkerHub implements WorkerLink {
     }
     this.#strangers.add(raw);
     raw.setNoDelay(true);
+    raw.setKeepAlive(true, KEEP_ALIVE_MS);
     const secureContext = this.#secureContext;
     const socket = secureContext === undefined ? raw : new TLSSocket(raw, { isServer: true, secureContext });
     const isFriend = await authenticate(socket, this.#preamble);

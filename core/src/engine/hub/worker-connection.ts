@@ -1,15 +1,18 @@
-import type { Duplex } from "node:stream";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { MusterError } from "../../base/errors.ts";
 import type { LogEvent } from "../../events/event.ts";
 import { checkBlobId } from "../../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../../wire/blob-transfer.ts";
-import { Channel } from "../../wire/channel.ts";
+import type { Channel, ChannelListener } from "../../wire/channel.ts";
 import {
+  type CancelMessage,
   FrameType,
   type GoodbyeMessage,
   type HelloMessage,
+  type LaneEndedMessage,
   type LogMessage,
   packMessage,
+  type RecallMessage,
   type ReturnedMessage,
   type StartedMessage,
   unpackMessage,
@@ -18,60 +21,100 @@ import {
 import type { TaskFunction } from "../engine.ts";
 import { FunctionMessages } from "../function-messages.ts";
 import type { WorkerPort } from "../worker-port.ts";
-import { checkHello, checkLog, checkPairs } from "./check-messages.ts";
+import { checkLaneEnded, checkLog, checkPairs, checkReturned } from "./check-messages.ts";
 
 /** What the hub hears from one worker. */
 export interface ConnectionSink {
-  /** @throws MusterError when there is no place for this worker; the connection is then closed */
-  hello(connection: WorkerConnection, message: HelloMessage): void;
-  reports(connection: WorkerConnection, body: Buffer): void;
+  laneOpened(connection: WorkerConnection, lane: number): void;
+  /** All that its thread said has been heard. */
+  laneEnded(connection: WorkerConnection, message: LaneEndedMessage): void;
+  reports(connection: WorkerConnection, lane: number, body: Buffer): void;
   started(connection: WorkerConnection, ids: readonly number[]): void;
-  returned(connection: WorkerConnection, ids: readonly number[]): void;
+  returned(connection: WorkerConnection, message: ReturnedMessage): void;
   draining(connection: WorkerConnection): void;
   log(events: readonly LogEvent[]): void;
+  /** All that it and its threads said has been heard. */
   closed(connection: WorkerConnection, end: { readonly drained: boolean; readonly reason: string }): void;
 }
 
 export interface ConnectionOptions {
-  readonly stream: Duplex;
+  readonly channel: Channel;
+  readonly hello: HelloMessage;
   readonly sink: ConnectionSink;
+  readonly clock: Clock;
   /** Where a blob of this name lies, or will. */
   readonly blobPath: (id: string) => string;
 }
 
+/** A lane: the connection of a task thread, and what the worker said of the thread's end. Each may come first. */
+interface LaneEnd {
+  channel: Channel | undefined;
+  isClosed: boolean;
+  ended: LaneEndedMessage | undefined;
+}
+
+/** When a worker's own connection has closed, those of its threads have so long to do the same, in milliseconds. */
+const LANES_CLOSE_MS = 1000;
+
 /**
- * The hub's end of the link to one worker. Whatever comes over it is checked: what makes no sense throws, which closes
- * this connection and costs no other.
+ * The hub's end of the links to one worker: one for the worker itself, and a lane for each of its task threads. Whatever
+ * comes over them is checked: what makes no sense throws, which closes that connection, and costs no other worker.
  */
-export class WorkerConnection implements WorkerPort {
+export class WorkerConnection implements WorkerPort, ChannelListener {
   readonly #channel: Channel;
+  readonly #hello: HelloMessage;
   readonly #sink: ConnectionSink;
+  readonly #clock: Clock;
   readonly #blobPath: (id: string) => string;
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
   readonly #functions = new FunctionMessages();
-  #hello: HelloMessage | undefined;
+  readonly #lanes = new Map<number, LaneEnd>();
+  #openLanes = 0;
   #goodbye: string | undefined;
+  #end: { readonly drained: boolean; readonly reason: string } | undefined;
+  #lanesClose: Timer | undefined;
   #heard = true;
 
   constructor(options: ConnectionOptions) {
+    this.#channel = options.channel;
+    this.#hello = options.hello;
     this.#sink = options.sink;
+    this.#clock = options.clock;
     this.#blobPath = options.blobPath;
-    this.#channel = new Channel(options.stream, {
-      frame: (type, body) => this.#receive(type, body),
-      closed: (error) => this.#closed(error),
-    });
     this.#receiver = new BlobReceiver(this.#channel, options.blobPath);
     this.#sender = new BlobSender(this.#channel, FrameType.blobData);
   }
 
-  /** The worker's name; empty before it has said it. */
   get workerId(): string {
-    return this.#hello?.workerId ?? "";
+    return this.#hello.workerId;
   }
 
   welcome(message: WelcomeMessage): void {
     this.#send(FrameType.welcome, message);
+  }
+
+  /** @throws MusterError `PROTOCOL` when the lane is there already, or more are than the worker has threads */
+  openLane(number: number, channel: Channel): ChannelListener {
+    const known = this.#lanes.get(number);
+    if (this.#end !== undefined || known?.channel !== undefined || this.#openLanes >= this.#hello.threads)
+      throw new MusterError("PROTOCOL", `The worker ${this.workerId} cannot have another lane ${number}.`);
+    const lane: LaneEnd = { channel, isClosed: false, ended: known?.ended };
+    this.#lanes.set(number, lane);
+    this.#openLanes++;
+    if (lane.ended === undefined) this.#sink.laneOpened(this, number);
+    return {
+      frame: (type, body) => {
+        if (type === FrameType.reports) this.#sink.reports(this, number, body);
+        else if (type === FrameType.log) this.#sink.log(checkLog(unpackMessage<LogMessage>(body).events));
+      },
+      closed: () => {
+        this.#openLanes--;
+        lane.isClosed = true;
+        this.#laneEnded(number, lane);
+        this.#tellClosed();
+      },
+    };
   }
 
   define(fn: TaskFunction): void {
@@ -80,16 +123,16 @@ export class WorkerConnection implements WorkerPort {
     this.#send(FrameType.define, define);
   }
 
-  tasks(parts: readonly Uint8Array[]): void {
-    this.#channel.send(FrameType.tasks, ...parts);
+  tasks(lane: number, parts: readonly Uint8Array[]): void {
+    this.#lanes.get(lane)?.channel?.send(FrameType.tasks, ...parts);
   }
 
-  cancel(id: number, attempt: number, graceMs: number): void {
-    this.#send(FrameType.cancel, { id, attempt, graceMs });
+  cancel(message: CancelMessage): void {
+    this.#send(FrameType.cancel, message);
   }
 
-  recall(lane: number, count: number): void {
-    this.#send(FrameType.recall, { lane, count });
+  recall(message: RecallMessage): void {
+    this.#send(FrameType.recall, message);
   }
 
   drain(): void {
@@ -119,30 +162,20 @@ export class WorkerConnection implements WorkerPort {
 
   destroy(): void {
     this.#channel.destroy();
+    for (const { channel } of this.#lanes.values()) channel?.destroy();
   }
 
-  #receive(type: number, body: Buffer): void {
+  frame(type: number, body: Buffer): void {
     this.#heard = true;
-    if (this.#hello === undefined) {
-      if (type !== FrameType.hello)
-        throw new MusterError("PROTOCOL", "A worker spoke before it said its name.");
-      const hello = checkHello(unpackMessage(body));
-      this.#hello = hello;
-      this.#sink.hello(this, hello);
-      return;
-    }
     switch (type) {
-      case FrameType.reports:
-        this.#sink.reports(this, body);
-        return;
       case FrameType.started:
         this.#sink.started(this, checkPairs(unpackMessage<StartedMessage>(body).ids));
         return;
       case FrameType.returned:
-        this.#sink.returned(this, checkPairs(unpackMessage<ReturnedMessage>(body).ids));
+        this.#sink.returned(this, checkReturned(unpackMessage(body)));
         return;
-      case FrameType.log:
-        this.#sink.log(checkLog(unpackMessage<LogMessage>(body).events));
+      case FrameType.laneEnded:
+        this.#heardLaneEnded(checkLaneEnded(unpackMessage(body)));
         return;
       case FrameType.draining:
         this.#sink.draining(this);
@@ -157,6 +190,34 @@ export class WorkerConnection implements WorkerPort {
         void this.#receiveBlob(unpackMessage<BlobPiece>(body));
         return;
     }
+  }
+
+  closed(error: Error | undefined): void {
+    void this.#receiver.close();
+    const drained = this.#goodbye !== undefined;
+    this.#end = { drained, reason: this.#goodbye ?? error?.message ?? "the connection closed" };
+    if (this.#openLanes > 0) this.#lanesClose = this.#clock.after(LANES_CLOSE_MS, () => this.destroy());
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    if (this.#end === undefined || this.#openLanes > 0) return;
+    this.#lanesClose?.cancel();
+    this.#sink.closed(this, this.#end);
+  }
+
+  #heardLaneEnded(message: LaneEndedMessage): void {
+    const lane = this.#lanes.get(message.lane) ?? { channel: undefined, isClosed: false, ended: undefined };
+    lane.ended = message;
+    this.#lanes.set(message.lane, lane);
+    this.#laneEnded(message.lane, lane);
+  }
+
+  /** What a thread told before its end is heard before its end is. */
+  #laneEnded(number: number, lane: LaneEnd): void {
+    if (!lane.isClosed || lane.ended === undefined) return;
+    this.#lanes.delete(number);
+    this.#sink.laneEnded(this, lane.ended);
   }
 
   #sendBlob(id: string): void {
@@ -176,13 +237,6 @@ export class WorkerConnection implements WorkerPort {
       // A worker whose results cannot be kept is of no use; its tasks go elsewhere.
       this.#channel.destroy(error as Error);
     }
-  }
-
-  #closed(error: Error | undefined): void {
-    void this.#receiver.close();
-    const drained = this.#goodbye !== undefined;
-    const reason = this.#goodbye ?? error?.message ?? "the connection closed";
-    this.#sink.closed(this, { drained, reason });
   }
 
   #send(type: number, message: unknown): void {

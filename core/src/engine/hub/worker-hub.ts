@@ -3,9 +3,11 @@ import type { Timer } from "../../base/clock.ts";
 import { MusterError } from "../../base/errors.ts";
 import type { WorkerId } from "../../cluster/provider.ts";
 import type { WorkerDeath, WorkerLinkEvent } from "../../cluster/worker-link.ts";
-import type { HelloMessage, RunMessage } from "../../wire/protocol.ts";
+import type { Channel } from "../../wire/channel.ts";
+import type { HelloMessage, LaneMessage, RunMessage } from "../../wire/protocol.ts";
 import type { EngineListener } from "../engine.ts";
 import { WireEngine, type WireEngineOptions } from "../wire-engine.ts";
+import { greet, type Receptionist } from "./greet.ts";
 import { type ConnectionSink, WorkerConnection } from "./worker-connection.ts";
 
 export interface WorkerHubOptions extends WireEngineOptions {
@@ -24,7 +26,7 @@ export abstract class WorkerHub extends WireEngine {
   readonly #run: RunMessage;
   readonly #heartbeatMs: number;
   readonly #workerTimeoutMs: number;
-  readonly #connections = new Set<WorkerConnection>();
+  readonly #channels = new Set<Channel>();
   readonly #byWorker = new Map<WorkerId, WorkerConnection>();
   readonly #subscribers = new Set<(event: WorkerLinkEvent) => void>();
   /** Workers whose connection is gone and whose tasks wait for the reason of their end. */
@@ -32,6 +34,10 @@ export abstract class WorkerHub extends WireEngine {
   /** Beats that a worker let pass. Counted, not timed: a driver that was busy must not blame its workers. */
   readonly #missedBeats = new Map<WorkerConnection, number>();
   readonly #sink: ConnectionSink;
+  readonly #receptionist: Receptionist = {
+    worker: (channel, hello) => this.#joined(channel, hello),
+    lane: (channel, message) => this.#laneOf(message).openLane(message.lane, channel),
+  };
   #listener: EngineListener | undefined;
   #beat: Timer | undefined;
 
@@ -41,10 +47,11 @@ export abstract class WorkerHub extends WireEngine {
     this.#heartbeatMs = options.heartbeatMs ?? 1000;
     this.#workerTimeoutMs = options.workerTimeoutMs ?? 30_000;
     this.#sink = {
-      hello: (connection, message) => this.#joined(connection, message),
-      reports: (connection, body) => this.dispatcher.reported(connection.workerId, body),
-      started: (connection, ids) => this.dispatcher.started(connection.workerId, ids),
-      returned: (connection, ids) => this.dispatcher.returned(connection.workerId, ids),
+      laneOpened: ({ workerId }, lane) => this.dispatcher.addLane(workerId, lane),
+      laneEnded: ({ workerId }, message) => this.dispatcher.laneEnded(workerId, message),
+      reports: ({ workerId }, lane, body) => this.dispatcher.reported(workerId, lane, body),
+      started: ({ workerId }, ids) => this.dispatcher.started(workerId, ids),
+      returned: ({ workerId }, message) => this.dispatcher.returned(workerId, message),
       draining: (connection) => this.drain(connection.workerId),
       log: (events) => {
         for (const event of events) this.#listener?.log(event);
@@ -81,18 +88,17 @@ export abstract class WorkerHub extends WireEngine {
   protected override async end(): Promise<void> {
     this.#beat?.cancel();
     for (const timer of this.#dying.values()) timer.cancel();
-    for (const connection of this.#connections) connection.shutdown();
+    for (const connection of this.#missedBeats.keys()) connection.shutdown();
   }
 
-  /** Takes a stream whose other end is known to be a worker of this run. */
+  /** Takes a stream whose other end is known to be a worker of this run, or a thread of one. */
   protected accept(stream: Duplex): void {
-    const blobPath = (id: string): string => this.blobs.path(id);
-    this.#connections.add(new WorkerConnection({ stream, sink: this.#sink, blobPath }));
+    this.#channels.add(greet(stream, this.#receptionist, (channel) => this.#channels.delete(channel)));
   }
 
   /** Closes what has not closed by itself. */
   protected cutConnections(): void {
-    for (const connection of this.#connections) connection.destroy();
+    for (const channel of this.#channels) channel.destroy();
   }
 
   protected override blobsFreed(ids: readonly string[]): void {
@@ -103,10 +109,18 @@ export abstract class WorkerHub extends WireEngine {
     this.#tell({ type: "busy", id, running });
   }
 
-  #joined(connection: WorkerConnection, message: HelloMessage): void {
-    const { workerId: id, threads, tasksPerThread, resources, pid, host } = message;
+  #joined(channel: Channel, hello: HelloMessage): WorkerConnection {
+    const { workerId: id, threads, tasksPerThread, resources, pid, host } = hello;
     if (this.#byWorker.has(id))
       throw new MusterError("PROTOCOL", `A second worker says that it is ${id}: there is one already.`);
+    const blobPath = (blob: string): string => this.blobs.path(blob);
+    const connection = new WorkerConnection({
+      channel,
+      hello,
+      sink: this.#sink,
+      clock: this.clock,
+      blobPath,
+    });
     this.#byWorker.set(id, connection);
     this.#missedBeats.set(connection, 0);
     connection.welcome({
@@ -115,14 +129,20 @@ export abstract class WorkerHub extends WireEngine {
       blobs: { directory: this.blobs.directory, proof: this.blobs.proof },
     });
     this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
-    this.dispatcher.addWorker({ id, lanes: threads, tasksPerLane: tasksPerThread, resources }, connection);
+    this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
+    return connection;
+  }
+
+  #laneOf({ workerId, lane }: LaneMessage): WorkerConnection {
+    const connection = this.#byWorker.get(workerId);
+    if (connection !== undefined) return connection;
+    throw new MusterError("PROTOCOL", `There is no worker ${workerId} that could have a lane ${lane}.`);
   }
 
   #left(connection: WorkerConnection, end: { drained: boolean; reason: string }): void {
-    this.#connections.delete(connection);
     this.#missedBeats.delete(connection);
     const id = connection.workerId;
-    if (id === "" || this.#byWorker.get(id) !== connection) return;
+    if (this.#byWorker.get(id) !== connection) return;
     this.#byWorker.delete(id);
     this.dispatcher.drainWorker(id);
     this.#tell({ type: "left", id, ...end });
