@@ -1,5 +1,4 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import { MusterError } from "../base/errors.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import {
@@ -10,13 +9,18 @@ import {
   unpackMessage,
   type WireValue,
 } from "../wire/protocol.ts";
-import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "./engine.ts";
-import { ResourceQueues, type Resources, without } from "./resource-queues.ts";
+import { endOf, endsWithLane, lossOf, reportKind } from "./attempt-ends.ts";
+import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
+import { type InFlight, InFlightTable, isBefore, type LaneState, type WorkerState } from "./in-flight.ts";
+import { ResourceQueues, type Resources } from "./resource-queues.ts";
 import type { WireValues } from "./wire-values.ts";
 import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
 
-/** How much expected work may lie at a lane, started or not, in milliseconds: enough to never wait for the driver. */
-const WINDOW_MS = 4;
+/**
+ * How much expected work may lie at a lane, begun or not, in milliseconds: enough to never wait for the driver, which
+ * hears of ends every few milliseconds only.
+ */
+const WINDOW_MS = 8;
 /** What a task costs a worker besides itself, in milliseconds. */
 const TASK_OVERHEAD_MS = 0.004;
 /** The most bytes of arguments in one message: far from the largest frame that a worker takes. */
@@ -25,46 +29,6 @@ const MAX_BATCH_BYTES = 4 * 2 ** 20;
 const MAX_IN_FLIGHT = 2048;
 /** A lane that has told of no end for so long while others starve gives back what has not started, in milliseconds. */
 const STUCK_MS = 10;
-
-const REPORT_KINDS = ["success", "failure", "timeout", "cancelled", "lost"] as const;
-
-/** A task thread of a worker, and the way to it. */
-interface LaneState {
-  readonly worker: WorkerState;
-  readonly number: number;
-  readonly concurrency: number;
-  /** How many tasks were ever sent there; both sides count, by 32 bits. */
-  sent: number;
-  inFlight: number;
-  /** Expected milliseconds of what lies there. */
-  expectedMs: number;
-  /** When it last told of an end; undefined before the first. */
-  reportedAt: number | undefined;
-}
-
-interface WorkerState {
-  readonly id: string;
-  readonly port: WorkerPort;
-  readonly tasksPerLane: number;
-  readonly lanes: Map<number, LaneState>;
-  readonly defined: Set<TaskFunction>;
-  /** What of its resources no task has: its own, or what all workers of one machine share. */
-  readonly pool: { free: Resources };
-  inFlight: number;
-  draining: boolean;
-}
-
-interface InFlight {
-  readonly task: EngineTask;
-  readonly attempt: number;
-  readonly lane: LaneState;
-  /** Among all that were sent to the lane. */
-  readonly number: number;
-  readonly costMs: number;
-  /** Whether it had started, as far as one can know. */
-  started: boolean;
-  cancelled: boolean;
-}
 
 export interface DispatcherOptions {
   readonly values: WireValues;
@@ -84,7 +48,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #queues = new ResourceQueues();
   readonly #workers = new Map<string, WorkerState>();
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #inFlight = new InFlightTable();
   /** Lanes that had room and found nothing to do. */
   readonly #hungry = new Set<LaneState>();
   /** Attempts that were cancelled while they waited here, by task. */
@@ -106,8 +70,8 @@ export class Dispatcher {
   /** `true` when it was still waiting here; else its end will be reported. */
   cancel(task: EngineTask, graceMs: number): boolean {
     const { id, attempt } = task;
-    const entry = this.#inFlight.get(id);
-    if (entry?.attempt === attempt) {
+    const entry = this.#inFlight.get(id, attempt);
+    if (entry !== undefined) {
       const { lane } = entry;
       entry.cancelled = true;
       lane.worker.port.cancel({ lane: lane.number, end: lane.sent, id, attempt, graceMs });
@@ -161,24 +125,9 @@ export class Dispatcher {
     worker.lanes.delete(lane.number);
     this.#hungry.delete(lane);
     if (!worker.draining) this.#lanes--;
-    const kinds = endedKinds(message.ended);
-    const death: WorkerDeath = { ...message.death, lastLines: [] };
-    const reports: TaskReport[] = [];
-    const waiting: InFlight[] = [];
-    for (const entry of this.#inFlight.values()) {
-      if (entry.lane !== lane) continue;
-      const ended = kinds.get(`${entry.task.id} ${entry.attempt}`);
-      if (ended !== undefined) reports.push(endReport(entry, ended));
-      else if (isBefore(entry.number, message.next))
-        reports.push(lostReport({ ...entry, started: true }, death));
-      else if (message.unusable !== undefined)
-        reports.push({ ...endReport(entry, "failure"), error: new MusterError("CODE", message.unusable) });
-      else {
-        waiting.push(entry);
-        continue;
-      }
-      this.#settle(entry);
-    }
+    const here = this.#inFlight.at(lane);
+    const { reports, waiting } = endsWithLane(here, message);
+    for (const entry of here) if (!waiting.includes(entry)) this.#inFlight.remove(entry);
     this.#takeBack(waiting, reports);
     this.#feedHungry();
     this.#options.onLoad?.(workerId, worker.inFlight);
@@ -209,10 +158,11 @@ export class Dispatcher {
     this.#stopFeeding(worker);
     this.#workers.delete(id);
     const reports: TaskReport[] = [];
-    for (const entry of this.#inFlight.values()) {
-      if (entry.lane.worker !== worker) continue;
-      this.#settle(entry);
-      reports.push(lostReport(entry, death));
+    for (const lane of worker.lanes.values()) {
+      for (const entry of this.#inFlight.at(lane)) {
+        this.#inFlight.remove(entry);
+        reports.push(lossOf(entry, death));
+      }
     }
     // What it held of resources that it shared is free again.
     this.#feedHungry();
@@ -228,9 +178,8 @@ export class Dispatcher {
   started(workerId: string, ids: readonly number[]): void {
     const starts: TaskStart[] = [];
     for (let index = 0; index + 1 < ids.length; index += 2) {
-      const entry = this.#inFlight.get(ids[index]!);
-      if (entry === undefined || entry.attempt !== ids[index + 1] || entry.lane.worker.id !== workerId)
-        continue;
+      const entry = this.#inFlight.get(ids[index]!, ids[index + 1]);
+      if (entry?.lane.worker.id !== workerId) continue;
       entry.started = true;
       starts.push({ task: entry.task, attempt: entry.attempt, worker: workerId });
     }
@@ -241,11 +190,9 @@ export class Dispatcher {
   returned(workerId: string, { lane: number, from, end }: ReturnedMessage): void {
     const lane = this.#workers.get(workerId)?.lanes.get(number);
     if (lane === undefined) return;
-    const back: InFlight[] = [];
-    for (const entry of this.#inFlight.values()) {
-      if (entry.lane === lane && !isBefore(entry.number, from) && isBefore(entry.number, end))
-        back.push(entry);
-    }
+    const back = this.#inFlight
+      .at(lane)
+      .filter((entry) => !isBefore(entry.number, from) && isBefore(entry.number, end));
     const reports: TaskReport[] = [];
     this.#takeBack(back, reports);
     // A lane that came back empty has room; one that is stuck must not get the same tasks again.
@@ -257,8 +204,8 @@ export class Dispatcher {
   /** What comes back waits here again, in its order; what was cancelled meanwhile has its end. */
   #takeBack(entries: readonly InFlight[], reports: TaskReport[]): void {
     for (const entry of [...entries].reverse()) {
-      this.#settle(entry);
-      if (entry.cancelled) reports.push(endReport(entry, "cancelled"));
+      this.#inFlight.remove(entry);
+      if (entry.cancelled) reports.push(endOf(entry, "cancelled"));
       else this.#queues.unshift(entry.task);
     }
   }
@@ -275,12 +222,12 @@ export class Dispatcher {
     let freedResources = false;
     try {
       for (let row = 0; row < ids.length; row++) {
-        const entry = this.#inFlight.get(ids[row]!);
-        if (entry === undefined || entry.attempt !== attempts[row] || entry.lane !== lane) continue;
+        const entry = this.#inFlight.get(ids[row]!, attempts[row]);
+        if (entry?.lane !== lane) continue;
         const end = { outcome: outcomes[row], durationMs: durationsUs[row]! / 1000 };
         // Throws when the worker sends nonsense: then the attempt stays in flight, and is lost with its worker.
         const report = this.#report(entry, kinds[row]!, end);
-        this.#settle(entry);
+        this.#inFlight.remove(entry);
         freedResources ||= entry.task.fn.resources !== undefined;
         reports.push(report);
       }
@@ -302,29 +249,14 @@ export class Dispatcher {
   }
 
   #report(entry: InFlight, kindNumber: number, end: { outcome: unknown; durationMs: number }): TaskReport {
-    const { task, attempt, lane } = entry;
-    const kind = REPORT_KINDS[kindNumber] ?? "lost";
+    const kind = reportKind(kindNumber);
     return {
-      task,
-      attempt,
-      worker: lane.worker.id,
-      kind,
+      ...endOf(entry, kind),
       value: kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined,
       error: kind === "failure" ? decodeError(end.outcome as ErrorRecord) : undefined,
       durationMs: end.durationMs,
       started: true,
-      death: undefined,
     };
-  }
-
-  #settle(entry: InFlight): void {
-    const { task, lane, costMs } = entry;
-    this.#inFlight.delete(task.id);
-    lane.inFlight--;
-    lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
-    lane.worker.inFlight--;
-    const { pool } = lane.worker;
-    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources, -1);
   }
 
   #feedHungry(): void {
@@ -369,19 +301,7 @@ export class Dispatcher {
   }
 
   #place(task: EngineTask, lane: LaneState): InFlight {
-    const costMs = (task.fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS;
-    // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
-    const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
-    const number = lane.sent;
-    const entry: InFlight = { task, attempt: task.attempt, lane, number, costMs, started, cancelled: false };
-    lane.sent = (number + 1) >>> 0;
-    lane.inFlight++;
-    lane.expectedMs += costMs;
-    lane.worker.inFlight++;
-    const { pool } = lane.worker;
-    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources);
-    this.#inFlight.set(task.id, entry);
-    return entry;
+    return this.#inFlight.add(task, lane, (task.fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS);
   }
 
   #send(lane: LaneState, batch: readonly InFlight[]): void {
@@ -449,38 +369,4 @@ export class Dispatcher {
 /** A task that is known to be short, and was never there when a worker was lost. */
 function mayGoAhead(task: EngineTask): boolean {
   return !task.alone && task.fn.expectedMs !== undefined && task.fn.expectedMs < WINDOW_MS;
-}
-
-/** Of two numbers of 32 bits that are not far apart. */
-function isBefore(number: number, other: number): boolean {
-  return ((other - number) | 0) > 0;
-}
-
-type Kind = TaskReport["kind"];
-
-/** @param ended `[id, attempt, kind]` triples */
-function endedKinds(ended: readonly number[]): Map<string, Kind> {
-  const kinds = new Map<string, Kind>();
-  for (let index = 0; index + 2 < ended.length; index += 3) {
-    kinds.set(`${ended[index]} ${ended[index + 1]}`, REPORT_KINDS[ended[index + 2]!] ?? "lost");
-  }
-  return kinds;
-}
-
-function endReport(entry: InFlight, kind: Kind): TaskReport {
-  return {
-    task: entry.task,
-    attempt: entry.attempt,
-    worker: entry.lane.worker.id,
-    kind,
-    value: undefined,
-    error: undefined,
-    durationMs: 0,
-    started: entry.started,
-    death: undefined,
-  };
-}
-
-function lostReport(entry: InFlight, death: WorkerDeath): TaskReport {
-  return { ...endReport(entry, "lost"), death };
 }

@@ -1,0 +1,94 @@
+import type { EngineTask, TaskFunction } from "./engine.ts";
+import { type Resources, without } from "./resource-queues.ts";
+import type { WorkerPort } from "./worker-port.ts";
+
+/** A worker, as the dispatcher knows it. */
+export interface WorkerState {
+  readonly id: string;
+  readonly port: WorkerPort;
+  readonly tasksPerLane: number;
+  readonly lanes: Map<number, LaneState>;
+  /** The functions that it has been told of. */
+  readonly defined: Set<TaskFunction>;
+  /** What of its resources no task has: its own, or what all workers of one machine share. */
+  readonly pool: { free: Resources };
+  inFlight: number;
+  draining: boolean;
+}
+
+/** A task thread of a worker, and the way to it. */
+export interface LaneState {
+  readonly worker: WorkerState;
+  readonly number: number;
+  readonly concurrency: number;
+  /** How many tasks were ever sent there; both sides count, by 32 bits. */
+  sent: number;
+  inFlight: number;
+  /** Expected milliseconds of what lies there. */
+  expectedMs: number;
+  /** When it last told of an end; undefined before the first. */
+  reportedAt: number | undefined;
+}
+
+/** An attempt that lies at a lane, begun or not. */
+export interface InFlight {
+  readonly task: EngineTask;
+  readonly attempt: number;
+  readonly lane: LaneState;
+  /** Among all that were sent to the lane. */
+  readonly number: number;
+  readonly costMs: number;
+  /** Whether it had started, as far as one can know. */
+  started: boolean;
+  cancelled: boolean;
+}
+
+/** What lies at lanes, with what it takes there of room, time and resources. */
+export class InFlightTable {
+  readonly #entries = new Map<number, InFlight>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** This attempt of the task with this id; undefined when it lies at no lane. */
+  get(id: number, attempt: number | undefined): InFlight | undefined {
+    const entry = this.#entries.get(id);
+    return entry?.attempt === attempt ? entry : undefined;
+  }
+
+  /** @param costMs how long it is expected to keep the lane, in milliseconds */
+  add(task: EngineTask, lane: LaneState, costMs: number): InFlight {
+    // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
+    const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
+    const number = lane.sent;
+    const entry: InFlight = { task, attempt: task.attempt, lane, number, costMs, started, cancelled: false };
+    lane.sent = (number + 1) >>> 0;
+    lane.inFlight++;
+    lane.expectedMs += costMs;
+    lane.worker.inFlight++;
+    const { pool } = lane.worker;
+    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources);
+    this.#entries.set(task.id, entry);
+    return entry;
+  }
+
+  remove({ task, lane, costMs }: InFlight): void {
+    this.#entries.delete(task.id);
+    lane.inFlight--;
+    lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
+    lane.worker.inFlight--;
+    const { pool } = lane.worker;
+    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources, -1);
+  }
+
+  /** What lies at this lane, in the order in which it was sent. */
+  at(lane: LaneState): InFlight[] {
+    return [...this.#entries.values()].filter((entry) => entry.lane === lane);
+  }
+}
+
+/** Of two numbers of tasks at one lane, which are never far apart. */
+export function isBefore(number: number, other: number): boolean {
+  return ((other - number) | 0) > 0;
+}
