@@ -204,7 +204,7 @@ export class Supervisor {
       };
       if (result.ok) void this.#takeLines(entry);
       else {
-        entry.seen = { reason: result.reason, permanent: result.permanent };
+        entry.saw({ id, phase: "ended", reason: result.reason, permanent: result.permanent });
         this.#ended(entry);
       }
     }
@@ -264,8 +264,7 @@ export class Supervisor {
 
   #saw(observation: WorkerObservation): void {
     const entry = this.roster.get(observation.id);
-    if (entry === undefined) return;
-    entry.seen = { ...observation, reason: observation.reason ?? entry.seen.reason };
+    if (entry === undefined || !entry.saw(observation)) return;
     if (observation.phase === "ended") void this.#endedWithLastLines(entry);
     else if (observation.permanent === true && isBooting(entry.state)) {
       this.roster.failed(entry);
