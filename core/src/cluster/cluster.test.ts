@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { DeadlineError } from "../base/errors.ts";
 import { ScriptedProvider, ScriptedRun } from "./cluster.test.kit.ts";
 import {
-  Channel,
+  AsyncQueue,
   Cluster,
   type ClusterHappening,
   type ClusterOptions,
@@ -135,7 +135,7 @@ test("a worker that ended while its launch was under way keeps the reason of its
   const slow = Promise.withResolvers<{ ok: false; reason: string }>();
   const { provider, run } = await started({ workers: 1 }, ({ provider }) => {
     provider.answer = (id) => (id === "w-1" ? slow.promise : { ok: true });
-    provider.logs = () => new Channel<string>();
+    provider.logs = () => new AsyncQueue<string>();
   });
   provider.see({ id: "w-1", phase: "ended", reason: "exit code 9", exitCode: 9 });
   await run.settle();

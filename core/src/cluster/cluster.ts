@@ -4,7 +4,7 @@ import { type WaitOptions, withDeadline } from "../base/wait.ts";
 import type { LogEvent } from "../events/event.ts";
 import { type AdaptOptions, type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
 import { AdaptiveScaler } from "./adaptive-scaler.ts";
-import { Channel } from "./channel.ts";
+import { AsyncQueue } from "./async-queue.ts";
 import { checkNumber } from "./check-options.ts";
 import { type ClusterOptions, type ClusterSettings, resolveClusterOptions } from "./cluster-options.ts";
 import type {
@@ -54,7 +54,7 @@ export class Cluster implements AsyncDisposable {
   readonly name: string;
   readonly #settings: ClusterSettings;
   readonly #waiting = new Waiting();
-  readonly #listeners = new Set<Channel<ClusterHappening>>();
+  readonly #listeners = new Set<AsyncQueue<ClusterHappening>>();
   readonly #failureListeners = new Set<(error: ClusterStartError) => void>();
   /** Fires when it is closed. */
   readonly #abandon = new AbortController();
@@ -226,10 +226,10 @@ export class Cluster implements AsyncDisposable {
   get events(): AsyncIterable<ClusterHappening> {
     return {
       [Symbol.asyncIterator]: () => {
-        const channel: Channel<ClusterHappening> = new Channel(() => void this.#listeners.delete(channel));
-        if (this.#closing === undefined) this.#listeners.add(channel);
-        else channel.close();
-        return channel;
+        const queue: AsyncQueue<ClusterHappening> = new AsyncQueue(() => void this.#listeners.delete(queue));
+        if (this.#closing === undefined) this.#listeners.add(queue);
+        else queue.close();
+        return queue;
       },
     };
   }
@@ -389,7 +389,7 @@ export class Cluster implements AsyncDisposable {
         message,
       });
     }
-    for (const channel of [...this.#listeners]) channel.close();
+    for (const queue of [...this.#listeners]) queue.close();
     return { durationMs, leftovers };
   }
 
@@ -419,6 +419,6 @@ export class Cluster implements AsyncDisposable {
   #emit(event: ClusterHappening | LogEvent): void {
     this.#running?.session.events.emit(event);
     if (event.type === "log") return;
-    for (const channel of this.#listeners) channel.push(event);
+    for (const queue of this.#listeners) queue.push(event);
   }
 }

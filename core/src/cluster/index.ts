@@ -1,6 +1,6 @@
 export type { AdaptOptions } from "./adapt-options.ts";
+export { AsyncQueue } from "./async-queue.ts";
 export { parseBytes } from "./bytes.ts";
-export { Channel } from "./channel.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
 export type { ClusterOptions } from "./cluster-options.ts";

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import {
-  Channel,
+  AsyncQueue,
   type HubAddress,
   type LaunchResult,
   type OpenInfo,
@@ -48,7 +48,7 @@ export class DockerProvider implements WorkerProvider {
   readonly #clusterId = randomBytes(8).toString("hex");
   readonly #running = new Map<WorkerId, WorkerContainer>();
   readonly #ended = new Map<WorkerId, WorkerContainer>();
-  readonly #observations = new Channel<WorkerObservation>();
+  readonly #observations = new AsyncQueue<WorkerObservation>();
   #engine: Docker | undefined;
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
@@ -116,7 +116,7 @@ export class DockerProvider implements WorkerProvider {
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
     const worker = this.#running.get(id) ?? this.#ended.get(id);
     if (worker !== undefined) return worker.log.follow(signal);
-    const nothing = new Channel<string>();
+    const nothing = new AsyncQueue<string>();
     nothing.close();
     return nothing;
   }

@@ -1,5 +1,5 @@
 import {
-  Channel,
+  AsyncQueue,
   type LaunchResult,
   type WorkerId,
   type WorkerObservation,
@@ -26,7 +26,7 @@ export class LocalProvider implements WorkerProvider {
   readonly #running = new Map<WorkerId, WorkerProcess>();
   readonly #ended = new Map<WorkerId, WorkerProcess>();
   /** Observations that came before somebody observes. */
-  #observations = new Channel<WorkerObservation>();
+  #observations = new AsyncQueue<WorkerObservation>();
   readonly #killAll = (): void => {
     for (const worker of this.#running.values()) worker.kill();
   };
@@ -58,7 +58,7 @@ export class LocalProvider implements WorkerProvider {
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
     const worker = this.#running.get(id) ?? this.#ended.get(id);
     if (worker !== undefined) return worker.log.follow(signal);
-    const nothing = new Channel<string>();
+    const nothing = new AsyncQueue<string>();
     nothing.close();
     return nothing;
   }
