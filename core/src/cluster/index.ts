@@ -35,6 +35,7 @@ export type {
   WorkerProvider,
   WorkerSpec,
 } from "./provider.ts";
+export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
 export { readWorkerEnv, splitSecrets, type WorkerSettings, workerEnv } from "./worker-env.ts";
 export type { Demand, WorkerDeath, WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
