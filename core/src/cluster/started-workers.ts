@@ -100,7 +100,7 @@ export class StartedWorkers<W extends StartedWorker = StartedWorker>
     await Promise.all(ids.map((id) => this.#terminate(this.#running.get(id), graceMs)));
   }
 
-  /** What a worker prints, from its first line on that is kept, also when it has ended. */
+  /** What a worker prints, from the first line that is kept on; also when it has ended. */
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
     const worker = this.#running.get(id) ?? this.#ended.get(id);
     return worker?.log.follow(signal) ?? AsyncQueue.until<string>(AbortSignal.abort());
