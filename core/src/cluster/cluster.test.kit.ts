@@ -2,7 +2,7 @@ import { SimulatedClock } from "../base/clock.ts";
 import type { MusterEvent } from "../events/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import {
-  Channel,
+  AsyncQueue,
   type ClusterSession,
   type Demand,
   type LaunchResult,
@@ -36,7 +36,7 @@ export class ScriptedProvider implements WorkerProvider {
   onClose: () => Promise<void> = async () => undefined;
   onOpen: () => Promise<void> = async () => undefined;
   readonly #logs = new Map<WorkerId, LineLog>();
-  #observations = new Channel<WorkerObservation>();
+  #observations = new AsyncQueue<WorkerObservation>();
 
   async open(run: RunInfo): Promise<undefined> {
     this.calls.push(`open ${run.runId}`);
@@ -50,7 +50,7 @@ export class ScriptedProvider implements WorkerProvider {
   }
 
   observe(signal: AbortSignal): AsyncIterable<WorkerObservation> {
-    this.#observations = Channel.until(signal, () => this.calls.push("observed to the end"));
+    this.#observations = AsyncQueue.until(signal, () => this.calls.push("observed to the end"));
     return this.#observations;
   }
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { DeadlineError } from "../base/errors.ts";
 import { ScriptedProvider, ScriptedRun } from "./cluster.test.kit.ts";
 import {
+  AsyncQueue,
   Cluster,
   type ClusterHappening,
   type ClusterOptions,
@@ -104,6 +105,43 @@ test("the connection breaks first, and the exit code comes after: the death know
     reason: "the connection broke; exit code 7",
     exitCode: 7,
   });
+});
+
+test("the first news of an end counts: what is told of it later, or again, changes nothing", async () => {
+  const lastLines = Promise.withResolvers<void>();
+  const { provider, run } = await started({ workers: 1 }, ({ provider }) => {
+    // They keep its end from being final, so that there is time for more news of it.
+    provider.logs = async function* () {
+      await lastLines.promise;
+      yield "core dumped";
+    };
+  });
+  run.join("w-1");
+  provider.see({ id: "w-1", phase: "ended", reason: "OOMKilled", exitCode: 137, outOfMemory: true });
+  provider.see({ id: "w-1", phase: "running", reason: "Running" });
+  provider.see({ id: "w-1", phase: "ended", reason: "its container is gone" });
+  await run.settle();
+  lastLines.resolve();
+  await run.settle();
+  expect(run.link.deaths.get("w-1")).toMatchObject({
+    reason: "OOMKilled",
+    exitCode: 137,
+    outOfMemory: true,
+    lastLines: ["core dumped"],
+  });
+});
+
+test("a worker that ended while its launch was under way keeps the reason of its end", async () => {
+  const slow = Promise.withResolvers<{ ok: false; reason: string }>();
+  const { provider, run } = await started({ workers: 1 }, ({ provider }) => {
+    provider.answer = (id) => (id === "w-1" ? slow.promise : { ok: true });
+    provider.logs = () => new AsyncQueue<string>();
+  });
+  provider.see({ id: "w-1", phase: "ended", reason: "exit code 9", exitCode: 9 });
+  await run.settle();
+  slow.resolve({ ok: false, reason: "the connection to it broke" });
+  await run.settle();
+  expect(run.link.deaths.get("w-1")).toMatchObject({ reason: "exit code 9", exitCode: 9 });
 });
 
 test("workers that crash again and again are replaced with growing delay, and at once after a stable time", async () => {

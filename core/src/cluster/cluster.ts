@@ -1,11 +1,7 @@
-import type { Clock } from "../base/clock.ts";
-import { brand, InvalidOptionError, MusterError, toError } from "../base/errors.ts";
-import { type WaitOptions, withDeadline } from "../base/wait.ts";
+import { brand, InvalidOptionError, MusterError } from "../base/errors.ts";
 import type { LogEvent } from "../events/event.ts";
-import { type AdaptOptions, type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
-import { AdaptiveScaler } from "./adaptive-scaler.ts";
-import { Channel } from "./channel.ts";
-import { checkNumber } from "./check-options.ts";
+import type { AdaptOptions } from "./adapt-options.ts";
+import { Broadcast } from "./broadcast.ts";
 import { type ClusterOptions, type ClusterSettings, resolveClusterOptions } from "./cluster-options.ts";
 import type {
   CloseReport,
@@ -18,16 +14,15 @@ import type {
   WorkerStatus,
 } from "./cluster-session.ts";
 import { ClusterStartError, whyNoWorkers } from "./cluster-start-error.ts";
-import type { EngineEndpoint, HubAddress, WorkerId, WorkerSpec } from "./provider.ts";
+import type { EngineEndpoint, HubAddress, WorkerId } from "./provider.ts";
+import { ProviderLifecycle } from "./provider-lifecycle.ts";
 import { Supervisor } from "./supervisor.ts";
+import { Target } from "./target.ts";
 import { type WaitForWorkersOptions, Waiting } from "./waiting.ts";
-import { workerEnv } from "./worker-env.ts";
-import type { Demand } from "./worker-link.ts";
+import { workerSpec } from "./worker-spec.ts";
 
 /** Milliseconds that a close gives running tasks, unless told otherwise. */
 const CLOSE_GRACE_MS = 5_000;
-/** Milliseconds that a provider has to remove what it opened. */
-const PROVIDER_CLOSE_MS = 60_000;
 
 /** What there is while a cluster serves a run. */
 interface Running {
@@ -53,24 +48,21 @@ interface Running {
 export class Cluster implements AsyncDisposable {
   readonly name: string;
   readonly #settings: ClusterSettings;
+  readonly #provider: ProviderLifecycle;
+  readonly #target: Target;
   readonly #waiting = new Waiting();
-  readonly #listeners = new Set<Channel<ClusterHappening>>();
+  readonly #happenings = new Broadcast<ClusterHappening>();
   readonly #failureListeners = new Set<(error: ClusterStartError) => void>();
-  /** Fires when it is closed. */
-  readonly #abandon = new AbortController();
   #running: Running | undefined;
-  #workers: number;
-  #adapting: AdaptPolicy | undefined;
-  #scaler: AdaptiveScaler | undefined;
   #failure: ClusterStartError | undefined;
-  #opening: Promise<EngineEndpoint | undefined> | undefined;
   #closing: { readonly graceMs: number; readonly report: Promise<CloseReport> } | undefined;
 
   /** @throws InvalidOptionError */
   constructor(options: ClusterOptions) {
     this.#settings = resolveClusterOptions(options);
     this.name = this.#settings.name;
-    this.#workers = this.#settings.workers;
+    this.#provider = new ProviderLifecycle(this.#settings);
+    this.#target = new Target(this.#settings);
   }
 
   static {
@@ -82,13 +74,8 @@ export class Cluster implements AsyncDisposable {
    * before `start`.
    * @throws ClusterStartError when the place where workers would run cannot be used
    */
-  async locateHub(signal?: AbortSignal): Promise<HubAddress | undefined> {
-    const { provider, openTimeoutMs: timeoutMs } = this.#settings;
-    const locating = (async () => provider.locateHub?.())();
-    return await this.#orStartError(locating, `Asking the provider "${provider.name}"`, {
-      timeoutMs,
-      signal,
-    });
+  locateHub(signal?: AbortSignal): Promise<HubAddress | undefined> {
+    return this.#provider.locateHub(signal);
   }
 
   /**
@@ -96,7 +83,7 @@ export class Cluster implements AsyncDisposable {
    * @throws ClusterStartError when the provider cannot open; `close` is due all the same
    */
   async start(session: ClusterSession): Promise<void> {
-    if (this.#opening !== undefined || this.#closing !== undefined) {
+    if (this.#provider.begun || this.#closing !== undefined) {
       throw new MusterError(
         "CLOSED",
         `The cluster "${this.name}" was started before. Make a new one for each run.`,
@@ -106,37 +93,37 @@ export class Cluster implements AsyncDisposable {
     const { clock, link } = session;
     const startedAt = clock.now();
     session.events.emit({ type: "cluster", at: clock.wallTime(), cluster: this.name, state: "starting" });
-    this.#opening = this.#open(session);
     let opened: EngineEndpoint | undefined;
     try {
-      opened = await this.#opening;
+      opened = await this.#provider.open(session);
     } catch (error) {
       if (this.#closing === undefined) throw error;
     }
     // It may have been closed while the provider opened.
     if (this.#closing !== undefined) return;
     const endpoint = opened ?? session.run.engine ?? link.endpoint;
+    const blueprint = { settings: this.#settings, session, endpoint };
     const supervisor = new Supervisor({
       provider,
       link,
       clock,
       policy,
       expectedBootMs,
-      spec: (id) => this.#spec(id, endpoint, session),
+      spec: (id) => workerSpec(id, blueprint),
       emit: (event) => this.#emit(event),
       changed: () => this.#changed(),
       gaveUp: (why, last) => this.#gaveUp(why, last),
     });
     this.#running = { session, supervisor, startedAt, complete: false };
     supervisor.begin();
-    supervisor.want(this.#workers);
+    supervisor.want(this.#target.workers);
     this.#changed();
-    this.#beginAdapting();
+    this.#target.begin({ session, supervisor, emit: (event) => this.#emit(event) });
   }
 
   /** How many workers are wanted. */
   get wanted(): number {
-    return this.#workers;
+    return this.#target.workers;
   }
 
   /** The workers that are not gone, as they are now. */
@@ -154,7 +141,7 @@ export class Cluster implements AsyncDisposable {
       sharesResources,
       threads,
       tasksPerThread,
-      maxWorkers: this.#adapting?.maximum ?? this.#workers,
+      maxWorkers: this.#target.maximum,
     };
   }
 
@@ -177,9 +164,7 @@ export class Cluster implements AsyncDisposable {
    */
   scale(workers: number): void {
     this.#refuseIfClosed();
-    const count = checkNumber(workers, 0, { option: "workers", min: 0, whole: true });
-    this.#stopAdapting();
-    this.#want(count, "It was asked for.");
+    this.#target.scale(workers);
   }
 
   /**
@@ -188,17 +173,12 @@ export class Cluster implements AsyncDisposable {
    */
   adapt(options: AdaptOptions = {}): void {
     this.#refuseIfClosed();
-    const policy = resolveAdaptOptions(options, this.#settings.defaultMaximum);
-    this.#stopAdapting();
-    this.#adapting = policy;
-    if (this.#running === undefined) this.#workers = policy.initial;
-    else if (options.initial !== undefined) this.#want(policy.initial, "It is the initial number.");
-    this.#beginAdapting();
+    this.#target.adapt(options);
   }
 
   /** Looks at the backlog now, not at the next interval: for when the first tasks have become ready. */
   demandChanged(): void {
-    if (this.#workers === 0) this.#scaler?.decide();
+    this.#target.demandChanged();
   }
 
   /**
@@ -224,14 +204,7 @@ export class Cluster implements AsyncDisposable {
 
   /** What happens to workers, to their wanted number, and to the cluster, from now on; ends with the close. */
   get events(): AsyncIterable<ClusterHappening> {
-    return {
-      [Symbol.asyncIterator]: () => {
-        const channel: Channel<ClusterHappening> = new Channel(() => void this.#listeners.delete(channel));
-        if (this.#closing === undefined) this.#listeners.add(channel);
-        else channel.close();
-        return channel;
-      },
-    };
+    return this.#happenings;
   }
 
   /** A worker's output: the last thousand lines, then those that come. Also of a worker that is gone. */
@@ -262,78 +235,6 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
-  #open({ clock, run, events }: ClusterSession): Promise<EngineEndpoint | undefined> {
-    const { provider, openTimeoutMs: timeoutMs } = this.#settings;
-    const signal = AbortSignal.any([run.signal, this.#abandon.signal]);
-    const log = (message: string): void =>
-      events.emit({ type: "log", at: clock.wallTime(), level: "info", message });
-    // It may throw at once, as well as later.
-    const opening = (async () => provider.open?.({ ...run, signal, log }))();
-    return this.#orStartError(opening, `Opening the provider "${provider.name}"`, {
-      timeoutMs,
-      clock,
-      signal,
-    });
-  }
-
-  async #orStartError<T>(answer: Promise<T>, what: string, options: WaitOptions): Promise<T> {
-    try {
-      return await withDeadline(answer, what, options);
-    } catch (error) {
-      const message = `The cluster "${this.name}" cannot start: ${toError(error).message}`;
-      throw new ClusterStartError(message, { cluster: this.name }, { cause: error });
-    }
-  }
-
-  #spec(id: WorkerId, endpoint: EngineEndpoint, session: ClusterSession): WorkerSpec {
-    const { threadsPerWorker: threads, tasksPerThread, resources, env, memoryLimit } = this.#settings;
-    const settings = workerEnv({
-      address: endpoint.address,
-      token: endpoint.token,
-      certificate: endpoint.certificate,
-      workerId: id,
-      runId: session.run.runId,
-      threads,
-      tasksPerThread,
-      resources,
-      memoryLimit,
-      deathTimeoutMs: session.deathTimeoutMs,
-      cancelGraceMs: session.cancelGraceMs,
-      logLevel: session.debug ? "debug" : "info",
-    });
-    return { id, env: { ...env, ...settings }, threads, resources, memoryLimit };
-  }
-
-  #want(workers: number, reason: string, demand?: Demand): void {
-    const from = this.#workers;
-    this.#workers = workers;
-    if (this.#running === undefined || from === workers) return;
-    const at = this.#running.session.clock.wallTime();
-    this.#emit({ type: "scaling", at, from, to: workers, reason, demand });
-    this.#running.supervisor.want(workers);
-  }
-
-  #beginAdapting(): void {
-    if (this.#adapting === undefined || this.#running === undefined) return;
-    const { session, supervisor } = this.#running;
-    this.#scaler = new AdaptiveScaler({
-      policy: this.#adapting,
-      clock: session.clock,
-      roster: supervisor.roster,
-      slotsPerWorker: this.#settings.threadsPerWorker * this.#settings.tasksPerThread,
-      demand: session.demand,
-      wanted: () => this.#workers,
-      decided: ({ wanted, reason }, demand) => this.#want(wanted, reason, demand),
-    });
-    this.#scaler.decide();
-  }
-
-  #stopAdapting(): void {
-    this.#scaler?.stop();
-    this.#scaler = undefined;
-    this.#adapting = undefined;
-  }
-
   #readyCount(): number {
     const present = this.#running?.supervisor.roster.present ?? [];
     return present.filter(({ state }) => state === "ready").length;
@@ -343,7 +244,12 @@ export class Cluster implements AsyncDisposable {
     const ready = this.#readyCount();
     this.#waiting.ready(ready);
     const running = this.#running;
-    if (running === undefined || running.complete || ready < this.#workers || this.#closing !== undefined)
+    if (
+      running === undefined ||
+      running.complete ||
+      ready < this.#target.workers ||
+      this.#closing !== undefined
+    )
       return;
     running.complete = true;
     const { clock } = running.session;
@@ -354,7 +260,7 @@ export class Cluster implements AsyncDisposable {
   #gaveUp(why: NoWorkersCause, last: WorkerFailure | undefined): void {
     const message = whyNoWorkers(why, last, { name: this.name, ...this.#settings.policy });
     this.#failure = new ClusterStartError(message, { cluster: this.name, ...last });
-    this.#stopAdapting();
+    this.#target.hold();
     this.#waiting.fail(this.#failure);
     const at = this.#running!.session.clock.wallTime();
     this.#emit({ type: "cluster", at, cluster: this.name, state: "failed", message });
@@ -363,18 +269,17 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<CloseReport> {
-    this.#stopAdapting();
+    this.#target.hold();
     this.#waiting.fail(this.#closedError());
     const running = this.#running;
     const clock = running?.session.clock;
     const startedAt = clock?.now() ?? 0;
     if (clock !== undefined)
       this.#emit({ type: "cluster", at: clock.wallTime(), cluster: this.name, state: "closing" });
-    this.#abandon.abort();
-    await this.#opening?.catch(() => undefined);
+    await this.#provider.abandon();
     const leftovers: Leftover[] = [];
     if (running !== undefined) leftovers.push(...(await running.supervisor.stop(graceMs)));
-    if (this.#opening !== undefined) leftovers.push(...(await this.#closeProvider(clock)));
+    leftovers.push(...(await this.#provider.close(clock)));
     running?.supervisor.end();
     const durationMs = (clock?.now() ?? 0) - startedAt;
     if (clock !== undefined) {
@@ -389,22 +294,8 @@ export class Cluster implements AsyncDisposable {
         message,
       });
     }
-    for (const channel of [...this.#listeners]) channel.close();
+    this.#happenings.close();
     return { durationMs, leftovers };
-  }
-
-  async #closeProvider(clock: Clock | undefined): Promise<Leftover[]> {
-    const { provider } = this.#settings;
-    try {
-      const closing = Promise.resolve(provider.close?.());
-      await withDeadline(closing, `Closing the provider "${provider.name}"`, {
-        timeoutMs: PROVIDER_CLOSE_MS,
-        clock,
-      });
-      return [];
-    } catch (error) {
-      return [{ what: `something of the provider "${provider.name}"`, reason: toError(error).message }];
-    }
   }
 
   #refuseIfClosed(): void {
@@ -412,13 +303,12 @@ export class Cluster implements AsyncDisposable {
   }
 
   #closedError(): MusterError {
-    const state = this.#opening === undefined && this.#closing === undefined ? "not started" : "closed";
+    const state = !this.#provider.begun && this.#closing === undefined ? "not started" : "closed";
     return new MusterError("CLOSED", `The cluster "${this.name}" is ${state}.`);
   }
 
   #emit(event: ClusterHappening | LogEvent): void {
     this.#running?.session.events.emit(event);
-    if (event.type === "log") return;
-    for (const channel of this.#listeners) channel.push(event);
+    if (event.type !== "log") this.#happenings.send(event);
   }
 }

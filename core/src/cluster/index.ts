@@ -1,6 +1,6 @@
 export type { AdaptOptions } from "./adapt-options.ts";
+export { AsyncQueue } from "./async-queue.ts";
 export { parseBytes } from "./bytes.ts";
-export { Channel } from "./channel.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
 export type { ClusterOptions } from "./cluster-options.ts";
@@ -35,6 +35,7 @@ export type {
   WorkerProvider,
   WorkerSpec,
 } from "./provider.ts";
+export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
 export { readWorkerEnv, splitSecrets, type WorkerSettings, workerEnv } from "./worker-env.ts";
 export type { Demand, WorkerDeath, WorkerLink, WorkerLinkEvent } from "./worker-link.ts";

@@ -1,5 +1,5 @@
 import { Deque } from "../base/deque.ts";
-import { Channel } from "./channel.ts";
+import { AsyncQueue } from "./async-queue.ts";
 
 /** Lines that wait for one reader at most; a reader that is slower loses the oldest, and is told. */
 const MAX_WAITING = 100_000;
@@ -11,7 +11,7 @@ const MAX_WAITING = 100_000;
 export class LineLog {
   readonly #lines = new Deque<string>();
   readonly #capacity: number;
-  readonly #followers = new Set<{ readonly channel: Channel<string>; dropped: number }>();
+  readonly #followers = new Set<{ readonly queue: AsyncQueue<string>; dropped: number }>();
   #ended = false;
 
   constructor(capacity = 1_000) {
@@ -22,24 +22,24 @@ export class LineLog {
     this.#lines.push(line);
     if (this.#lines.size > this.#capacity) this.#lines.shift();
     for (const follower of this.#followers) {
-      if (follower.channel.size >= MAX_WAITING) {
+      if (follower.queue.size >= MAX_WAITING) {
         follower.dropped++;
         continue;
       }
       if (follower.dropped > 0) {
-        follower.channel.push(
+        follower.queue.push(
           `… ${follower.dropped} lines were dropped: they came faster than they were read.`,
         );
         follower.dropped = 0;
       }
-      follower.channel.push(line);
+      follower.queue.push(line);
     }
   }
 
   /** Nothing more comes: followers end after the last line. */
   end(): void {
     this.#ended = true;
-    for (const { channel } of [...this.#followers]) channel.close();
+    for (const { queue } of [...this.#followers]) queue.close();
   }
 
   /** The last lines, oldest first. */
@@ -50,11 +50,12 @@ export class LineLog {
   /** The lines that are kept, then those that come, until the end or until `signal` fires. */
   follow(signal?: AbortSignal): AsyncIterableIterator<string> {
     const stop = (): void => void this.#followers.delete(follower);
-    const channel = signal === undefined ? new Channel<string>(stop) : Channel.until<string>(signal, stop);
-    const follower = { channel, dropped: 0 };
-    for (const line of this.#lines) channel.push(line);
-    if (this.#ended) channel.close();
+    const queue =
+      signal === undefined ? new AsyncQueue<string>(stop) : AsyncQueue.until<string>(signal, stop);
+    const follower = { queue, dropped: 0 };
+    for (const line of this.#lines) queue.push(line);
+    if (this.#ended) queue.close();
     else if (signal?.aborted !== true) this.#followers.add(follower);
-    return channel;
+    return queue;
   }
 }

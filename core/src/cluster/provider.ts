@@ -99,7 +99,10 @@ export interface WorkerProvider {
   open?(run: OpenInfo): Promise<EngineEndpoint | undefined>;
   /** Asks for workers, all at once; returns when the requests were made, not when the workers run. */
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]>;
-  /** What becomes of the workers, from the beginning; ends when `signal` fires. Called once, after `open`. */
+  /**
+   * What becomes of the workers, from the beginning; ends when `signal` fires. Called once, after `open`. News may come
+   * twice; the first `ended` of a worker counts, and nothing that is told of it afterwards.
+   */
   observe(signal: AbortSignal): AsyncIterable<WorkerObservation>;
   /**
    * Stops workers: politely, and after `graceMs` by force. Unknown and ended ones are fine. Returns when they are

@@ -8,6 +8,7 @@ import { type ReconcilePolicy, reconcile, type StopCause } from "./reconciler.ts
 import { Roster } from "./roster.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 import type { WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
+import { WorkerOutput } from "./worker-output.ts";
 import { isBooting } from "./worker-state.ts";
 
 /** Milliseconds that a worker which is taken away has to leave by itself. */
@@ -16,8 +17,6 @@ const STOP_GRACE_MS = 5_000;
 const TERMINATE_MARGIN_MS = 15_000;
 /** Milliseconds after which taking away is tried again. */
 const TERMINATE_RETRY_MS = 5_000;
-/** Milliseconds that the last lines of an ended worker have to arrive. */
-const LAST_LINES_MS = 1_000;
 /** Milliseconds that a close waits for the answer to a launch. */
 const LAUNCH_ANSWER_MS = 15_000;
 
@@ -42,6 +41,7 @@ export interface SupervisorDeps {
 export class Supervisor {
   readonly roster: Roster;
   readonly #deps: SupervisorDeps;
+  readonly #output: WorkerOutput;
   readonly #launches = new Set<Promise<void>>();
   readonly #listening = new AbortController();
   #unsubscribe: (() => void) | undefined;
@@ -57,6 +57,7 @@ export class Supervisor {
       this.#lookSoon();
     };
     this.roster = new Roster({ ...deps, changed });
+    this.#output = new WorkerOutput({ ...deps, signal: this.#listening.signal });
   }
 
   /** Listens to the provider and to the engine from now on. */
@@ -202,9 +203,9 @@ export class Supervisor {
         ok: false,
         reason: "the provider did not say what became of it",
       };
-      if (result.ok) void this.#takeLines(entry);
+      if (result.ok) void this.#output.read(entry);
       else {
-        entry.seen = { reason: result.reason, permanent: result.permanent };
+        entry.saw({ id, phase: "ended", reason: result.reason, permanent: result.permanent });
         this.#ended(entry);
       }
     }
@@ -264,8 +265,7 @@ export class Supervisor {
 
   #saw(observation: WorkerObservation): void {
     const entry = this.roster.get(observation.id);
-    if (entry === undefined) return;
-    entry.seen = { ...observation, reason: observation.reason ?? entry.seen.reason };
+    if (entry === undefined || !entry.saw(observation)) return;
     if (observation.phase === "ended") void this.#endedWithLastLines(entry);
     else if (observation.permanent === true && isBooting(entry.state)) {
       this.roster.failed(entry);
@@ -301,8 +301,7 @@ export class Supervisor {
 
   /** Its last lines are on their way: whoever hears of its end should hear them too. */
   async #endedWithLastLines(entry: WorkerEntry): Promise<void> {
-    const options = { timeoutMs: LAST_LINES_MS, clock: this.#deps.clock };
-    await withDeadline(this.#takeLines(entry), "The last lines", options).catch(() => undefined);
+    await this.#output.readLast(entry);
     this.#ended(entry);
   }
 
@@ -310,26 +309,7 @@ export class Supervisor {
     if (this.roster.end(entry)) this.#deps.link.reportDeath(entry.id, entry.death());
   }
 
-  /** Takes in what a worker prints, from its first line to its last; once. */
-  #takeLines(entry: WorkerEntry): Promise<void> {
-    entry.logsDone ??= this.#readLines(entry);
-    return entry.logsDone;
-  }
-
-  async #readLines({ id, log }: WorkerEntry): Promise<void> {
-    try {
-      for await (const line of this.#deps.provider.logs(id, this.#listening.signal)) {
-        log.append(line);
-        this.#log("info", line, id);
-      }
-    } catch (error) {
-      this.#log("warn", `The output of ${id} cannot be read: ${toError(error).message}`, id);
-    } finally {
-      log.end();
-    }
-  }
-
-  #log(level: LogLevel, message: string, worker?: WorkerId): void {
-    this.#deps.emit({ type: "log", at: this.#deps.clock.wallTime(), level, message, worker });
+  #log(level: LogLevel, message: string): void {
+    this.#deps.emit({ type: "log", at: this.#deps.clock.wallTime(), level, message });
   }
 }

@@ -36,8 +36,7 @@ export class WorkerEntry implements WorkerRecord {
   logsDone: Promise<void> | undefined;
   /** What Muster itself knows of why it went: `"connection lost"`. */
   cause: string | undefined;
-  /** The last that its provider said of it. */
-  seen: Partial<WorkerObservation> = {};
+  #seen: Partial<WorkerObservation> = {};
 
   constructor(id: WorkerId, round: number, now: number) {
     this.id = id;
@@ -54,6 +53,21 @@ export class WorkerEntry implements WorkerRecord {
     this.since = now;
     if (next === "ready") this.readyAt = now;
     return true;
+  }
+
+  /**
+   * Takes in what its provider says of it; false once its end was told. That first end stays: it was seen when it
+   * happened, and what is told after it is late, or knows only that the worker is not there.
+   */
+  saw(observation: WorkerObservation): boolean {
+    if (this.#seen.phase === "ended") return false;
+    this.#seen = { ...observation, reason: observation.reason ?? this.#seen.reason };
+    return true;
+  }
+
+  /** The last that its provider said of it, or the first of its end. */
+  get seen(): Partial<WorkerObservation> {
+    return this.#seen;
   }
 
   /** Milliseconds from the request to the connection. */

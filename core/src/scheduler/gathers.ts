@@ -8,8 +8,6 @@ import { GatherRun, type Node, nameOf, type TaskRun } from "./task-run.ts";
 
 export interface GathersOptions {
   readonly engine: Pick<Engine, "gather" | "unpack">;
-  /** Resolves when a node has ended, however it did. */
-  readonly ended: (node: Node) => Promise<void>;
   /** Submits a task an element. */
   readonly map: (fn: RunFunction, sources: readonly MapSource[]) => readonly TaskRun[];
   /** Called when a list has ended. */
@@ -91,7 +89,7 @@ export class Gathers {
       if (elements === undefined) throw new UpstreamFailedError(name, node.name, node.error);
       return { kind: "elements", elements };
     }
-    await this.#options.ended(node);
+    await new Promise<void>((resolve) => node.whenEnded(resolve));
     if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);
     const value = await this.#options.engine.unpack(node.value);
     if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {

@@ -1,14 +1,21 @@
-import type { Clock, Timer } from "../base/clock.ts";
-import { MusterError, toError } from "../base/errors.ts";
-import type { Demand, WorkerDeath } from "../cluster/worker-link.ts";
-import type { Engine, EngineListener, Packed, TaskReport, TaskStart } from "../engine/engine.ts";
+import type { Clock } from "../base/clock.ts";
+import { MusterError } from "../base/errors.ts";
+import type { Demand } from "../cluster/worker-link.ts";
+import type {
+  Engine,
+  EngineListener,
+  FutureLookup,
+  Packed,
+  TaskReport,
+  TaskStart,
+} from "../engine/engine.ts";
 import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
+import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
-import { TaskCancelledError, TaskTimeoutError, UpstreamFailedError, WorkerLostError } from "./errors.ts";
+import { TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import { Gathers } from "./gathers.ts";
-import { type MapSource, mapWidth } from "./map-source.ts";
-import { delayBeforeRetry } from "./retry.ts";
+import { type MapSource, packElements } from "./map-source.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
@@ -20,6 +27,7 @@ import {
   TaskRun,
   type TaskRunOwner,
 } from "./task-run.ts";
+import { judge } from "./verdict.ts";
 
 export interface SchedulerOptions {
   readonly engine: Engine;
@@ -28,7 +36,7 @@ export interface SchedulerOptions {
   /** How long a cancelled task may take to clean up before its thread is ended, in milliseconds. */
   readonly cancelGraceMs: number;
   /** Finds the node behind a future. */
-  readonly lookup: (value: object) => Node | readonly Node[] | undefined;
+  readonly lookup: FutureLookup<Node>;
   /** Called when a task failed for good. */
   readonly onFailure?: (run: TaskRun) => void;
   /** Called when tasks have become ready. */
@@ -43,11 +51,9 @@ export interface UnseenFailure {
   readonly error: Error | undefined;
 }
 
-const UNKNOWN_DEATH: WorkerDeath = { reason: "its worker is gone", lastLines: [] };
-
 /**
- * WHEN a task may run. It holds the graph, the state of each task and its attempts, and is the only one who does: an
- * engine reports, and what it reports of an attempt that was given up is dropped.
+ * WHEN a task may run. It holds the graph and the state of each task, and is the only one who does: an engine reports,
+ * and what it reports of an attempt that was given up is dropped.
  */
 export class Scheduler implements TaskRunOwner {
   readonly #options: SchedulerOptions;
@@ -55,15 +61,12 @@ export class Scheduler implements TaskRunOwner {
   readonly #functions: RunFunction[] = [];
   /** Task runs that have not ended. */
   readonly #unfinished = new RunList();
+  readonly #attempts: Attempts;
   readonly #gathers: Gathers;
-  readonly #retrying = new Map<TaskRun, Timer>();
-  readonly #running = new Set<TaskRun>();
   readonly #failed: TaskRun[] = [];
   /** Runs whose dependencies failed, while they are being ended. */
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
-  #ready: TaskRun[] = [];
   #runs = 0;
-  #flushing = false;
   #idle: PromiseWithResolvers<void> | undefined;
   #cancelled: string | undefined;
   #open = true;
@@ -72,9 +75,10 @@ export class Scheduler implements TaskRunOwner {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    const { engine, clock, onReady: onSubmit } = options;
+    this.#attempts = new Attempts({ engine, clock, onSubmit });
     this.#gathers = new Gathers({
-      engine: options.engine,
-      ended: (node) => this.ended(node),
+      engine,
       map: (fn, sources) => this.map(fn, sources),
       onEnd: () => this.#tellIdle(),
     });
@@ -141,20 +145,8 @@ export class Scheduler implements TaskRunOwner {
 
   /** One task an element, where the elements are known now. */
   map(fn: RunFunction, sources: readonly MapSource[]): TaskRun[] {
-    const width = mapWidth(fn.name, sources);
-    const shared = sources.map((source) =>
-      source.kind === "same" ? this.#engine.share(source.value, fn.name, this.#options.lookup) : undefined,
-    );
     // All of them before the first runs: an element that cannot travel leaves none behind that nobody has a future of.
-    const packed = new Array<Packed<Node>>(width);
-    for (let element = 0; element < width; element++) {
-      const args = new Array<unknown>(sources.length);
-      for (let index = 0; index < sources.length; index++) {
-        const source = sources[index]!;
-        args[index] = source.kind === "elements" ? source.elements[element] : shared[index];
-      }
-      packed[element] = this.#engine.pack(args, fn.name, this.#options.lookup);
-    }
+    const packed = packElements(fn.name, sources, this.#options);
     return packed.map((one) => this.#submit(fn, one));
   }
 
@@ -177,7 +169,7 @@ export class Scheduler implements TaskRunOwner {
           reject(error);
         }
       };
-      this.#whenEnded(node, settle);
+      node.whenEnded(settle);
     });
     return node.promise;
   }
@@ -185,11 +177,6 @@ export class Scheduler implements TaskRunOwner {
   /** The values of all these nodes, as soon as all are there; or the first error. */
   results(nodes: readonly Node[]): Promise<unknown> {
     return this.result(this.#gathers.of(nodes));
-  }
-
-  /** Resolves when the node has ended, however it did. */
-  ended(node: Node): Promise<void> {
-    return new Promise((resolve) => this.#whenEnded(node, resolve));
   }
 
   /** Resolves when no task is left that has not ended. */
@@ -202,13 +189,8 @@ export class Scheduler implements TaskRunOwner {
   /** Ends all tasks that have not ended, and takes none that comes after. */
   cancelAll(reason: string, graceMs: number = this.#options.cancelGraceMs): void {
     this.#cancelled ??= reason;
-    this.#ready = [];
-    for (const run of this.#lastFirst()) {
-      if (run.isFinished) continue;
-      if (run.inEngine) {
-        if (!this.#engine.cancel(run, graceMs)) continue;
-        this.#leaveEngine(run);
-      }
+    for (const run of this.#takeUnfinished()) {
+      if (!this.#attempts.cancel(run, graceMs)) continue;
       this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
     }
   }
@@ -216,29 +198,24 @@ export class Scheduler implements TaskRunOwner {
   /** The engine is gone: nothing that has not ended ever will. */
   failAll(error: Error): void {
     this.#cancelled ??= error.message;
-    this.#ready = [];
-    for (const run of this.#lastFirst()) {
-      if (run.isFinished) continue;
-      if (run.inEngine) this.#leaveEngine(run);
-      this.#finish(run, "Crashed", error);
-    }
-  }
-
-  /** What has not ended: dependents before what they depend on, whose end is then not the reason of theirs. */
-  #lastFirst(): TaskRun[] {
-    return [...this.#unfinished].reverse();
+    for (const run of this.#takeUnfinished()) this.#finish(run, "Crashed", error);
   }
 
   /** The engine is closed. What has not ended by now is cancelled, and so is all that still comes. */
   close(reason: string): void {
     this.#closed = true;
     this.#cancelled ??= reason;
-    this.#ready = [];
-    for (const run of this.#lastFirst()) {
-      if (run.isFinished) continue;
-      if (run.inEngine) this.#leaveEngine(run);
+    for (const run of this.#takeUnfinished())
       this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled));
-    }
+  }
+
+  /**
+   * What has not ended, none of which is tried any more: dependents before what they depend on, whose end is then not
+   * the reason of theirs.
+   */
+  *#takeUnfinished(): Generator<TaskRun, void> {
+    this.#attempts.clear();
+    for (const run of [...this.#unfinished].reverse()) if (!run.isFinished) yield run;
   }
 
   /** The flow submits no more tasks. */
@@ -261,13 +238,7 @@ export class Scheduler implements TaskRunOwner {
   /** What a cluster needs to know to have the right number of workers. */
   demand(): Demand {
     const at = { now: this.#options.clock.now(), open: this.#open };
-    return demandOf(this.#functions, this.#running, at);
-  }
-
-  #whenEnded(node: Node, callback: () => void): void {
-    node.observed = true;
-    if (node.isFinished) callback();
-    else node.addDependent({ dependencyEnded: callback });
+    return demandOf(this.#functions, this.#attempts.running, at);
   }
 
   /** The task is ready, or it never will be. */
@@ -279,12 +250,12 @@ export class Scheduler implements TaskRunOwner {
     }
     const { preparing } = run.fn;
     if (preparing === undefined) {
-      this.#makeReady(run);
+      this.#attempts.make(run);
       return;
     }
     preparing.then(
       () => {
-        if (!run.isFinished) this.#makeReady(run);
+        if (!run.isFinished) this.#attempts.make(run);
       },
       (error: Error) => {
         if (!run.isFinished) this.#finish(run, "Failed", error);
@@ -303,35 +274,10 @@ export class Scheduler implements TaskRunOwner {
     this.#doomed.length = 0;
   }
 
-  #makeReady(run: TaskRun): void {
-    this.#ready.push(run);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    // What is submitted in one turn goes to the engine together.
-    queueMicrotask(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#flushing = false;
-    const ready = this.#ready;
-    if (ready.length === 0) return;
-    this.#ready = [];
-    for (const run of ready) {
-      run.attempt++;
-      run.inEngine = true;
-      run.fn.submitted++;
-    }
-    this.#engine.submit(ready);
-    this.#options.onReady?.();
-  }
-
   #onStarted(starts: readonly TaskStart[]): void {
     for (const { task, attempt, worker } of starts) {
       const run = task as TaskRun;
-      if (run.attempt !== attempt || !run.inEngine || run.runningSince !== undefined) continue;
-      run.runningSince = this.#options.clock.now();
-      run.fn.running++;
-      this.#running.add(run);
+      if (!this.#attempts.started(run, attempt)) continue;
       this.#enter(run, "Running");
       this.#emit(run, "Running", { worker });
     }
@@ -339,90 +285,31 @@ export class Scheduler implements TaskRunOwner {
 
   #onReport(report: TaskReport): void {
     const run = report.task as TaskRun;
-    if (run.attempt !== report.attempt || !run.inEngine) return;
-    this.#leaveEngine(run);
-    switch (report.kind) {
-      case "success":
-        run.value = report.value;
-        run.fn.took(report.durationMs);
-        this.#finish(run, "Success", undefined, report);
-        return;
-      case "failure":
-        this.#failedAttempt(run, report.error!, report);
-        return;
-      case "timeout":
-        this.#failedAttempt(run, new TaskTimeoutError(run.fn.name, run.fn.timeoutMs ?? 0), report);
-        return;
-      case "cancelled":
-        this.#finish(
-          run,
-          "Cancelled",
-          new TaskCancelledError(run.fn.name, this.#cancelled ?? "it was asked to"),
-          report,
-        );
-        return;
-      case "lost":
-        this.#lostAttempt(run, report);
-        return;
-    }
-  }
-
-  #leaveEngine(run: TaskRun): void {
-    run.inEngine = false;
-    run.fn.submitted--;
-    if (run.runningSince === undefined) return;
-    run.runningSince = undefined;
-    run.fn.running--;
-    this.#running.delete(run);
-  }
-
-  #failedAttempt(run: TaskRun, error: Error, report: TaskReport): void {
-    if (run.retriesLeft === 0 || this.#cancelled !== undefined) {
-      this.#finish(run, "Failed", error, report);
+    if (!this.#attempts.ended(run, report.attempt)) return;
+    if (report.kind === "success") {
+      run.value = report.value;
+      run.fn.took(report.durationMs);
+      this.#finish(run, "Success", undefined, report);
       return;
     }
-    run.retriesLeft--;
-    let delayMs: number;
-    try {
-      delayMs = delayBeforeRetry(run.fn.policy.retryDelay, run.attempt);
-    } catch (cause) {
-      const message = `Task "${run.fn.name}" failed: ${error.message} It is not tried again, since its retryDelay threw: ${toError(cause).message}`;
-      this.#finish(run, "Failed", new MusterError("INVALID_OPTION", message, { cause }), report);
-      return;
-    }
-    this.#retry(run, error, delayMs);
-  }
-
-  #lostAttempt(run: TaskRun, report: TaskReport): void {
-    if (this.#cancelled !== undefined) {
-      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled), report);
-      return;
-    }
-    run.alone = true;
-    if (!report.started && run.state !== "Running") {
-      this.#makeReady(run);
-      return;
-    }
-    const death = report.death ?? UNKNOWN_DEATH;
-    const error = new WorkerLostError({ name: run.fn.name, attempts: run.attempt }, report.worker, death);
-    if (death.deliberate !== true) {
-      if (run.lossesLeft === 0) {
-        this.#finish(run, "Crashed", error, report);
+    const verdict = judge(run, report, this.#cancelled);
+    switch (verdict.next) {
+      case "end":
+        this.#finish(run, verdict.state, verdict.error, report);
         return;
-      }
-      run.lossesLeft--;
+      case "retry":
+        this.#retry(run, verdict.error, verdict.delayMs);
+        return;
+      case "again":
+        this.#attempts.make(run);
+        return;
     }
-    this.#retry(run, error, 0);
   }
 
   #retry(run: TaskRun, error: Error, delayMs: number): void {
     this.#enter(run, "Retrying");
     this.#emit(run, "Retrying", { message: error.message });
-    const timer = this.#options.clock.after(delayMs, () => {
-      this.#retrying.delete(run);
-      this.#makeReady(run);
-    });
-    this.#retrying.set(run, timer);
+    this.#attempts.makeAfter(run, delayMs);
   }
 
   #finish(run: TaskRun, state: StateName, error: Error | undefined, report?: TaskReport): void {
@@ -431,10 +318,7 @@ export class Scheduler implements TaskRunOwner {
     // Nothing is needed any more but the result: what the task was given may be large.
     run.payload = undefined;
     run.dependencies = NO_DEPENDENCIES;
-    if (this.#retrying.size > 0) {
-      this.#retrying.get(run)?.cancel();
-      this.#retrying.delete(run);
-    }
+    this.#attempts.giveUp(run);
     this.#unfinished.delete(run);
     this.#emit(run, state, {
       message: error?.message,

@@ -38,6 +38,13 @@ export abstract class Node {
     else this.#dependents = [this.#dependents, dependent];
   }
 
+  /** Calls back when it has ended, however it did; at once if it has. */
+  whenEnded(callback: () => void): void {
+    this.observed = true;
+    if (this.isFinished) callback();
+    else this.addDependent({ dependencyEnded: callback });
+  }
+
   /** Tells all dependents of the end, and lets go of them. */
   tellDependents(): void {
     const dependents = this.#dependents;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { MusterError } from "@muster/core";
 import Docker from "dockerode";
+import { configDirectory, readConfig } from "./docker-config.ts";
 
 /** How to reach an engine. */
 export interface DockerConnection {
@@ -31,11 +31,10 @@ export function connectEngine(connection?: DockerConnection, env: NodeJS.Process
   // What is given counts alone: dockerode would add what DOCKER_HOST says.
   if (connection !== undefined) return new Docker({ host: undefined, port: undefined, ...connection });
   if (env["DOCKER_HOST"]) return new Docker();
-  const directory = env["DOCKER_CONFIG"] ?? join(homedir(), ".docker");
-  const context = env["DOCKER_CONTEXT"] || currentContext(directory);
+  const context = env["DOCKER_CONTEXT"] || currentContext(env);
   return context === undefined || context === "default"
     ? new Docker()
-    : new Docker(contextConnection(directory, context));
+    : new Docker(contextConnection(configDirectory(env), context));
 }
 
 /** Where the engine is, for messages. */
@@ -50,14 +49,11 @@ export function addressOf(docker: Docker): string {
   return typeof socketPath === "string" ? socketPath : "/var/run/docker.sock";
 }
 
-function currentContext(directory: string): string | undefined {
+function currentContext(env: NodeJS.ProcessEnv): string | undefined {
   try {
-    const config = JSON.parse(readFileSync(join(directory, "config.json"), "utf8")) as {
-      currentContext?: string;
-    };
-    return config.currentContext;
+    return readConfig(env).currentContext;
   } catch {
-    // There is no such file for who never configured anything.
+    // The `docker` command goes on as well, with this machine's engine.
     return undefined;
   }
 }

@@ -10,7 +10,7 @@ export interface DockerClusterOptions {
   readonly image?: string;
   /** Whether to get the image from its registry: when it is missing, each time, or never. @default "missing" */
   readonly pull?: PullPolicy;
-  /** Who may pull it. */
+  /** Who may pull it. @default as for the `docker` command: the login that it has for the image's registry, from its credential helpers, too */
   readonly registryAuth?: RegistryAuth;
   /** Containers to begin with. @default one a core of this machine */
   readonly workers?: number;

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import {
-  Channel,
   type HubAddress,
   type LaunchResult,
   type OpenInfo,
+  StartedWorkers,
   splitSecrets,
   type WorkerId,
   type WorkerObservation,
@@ -24,8 +24,6 @@ import { LABEL } from "./labels.ts";
 import { WorkerContainer } from "./worker-container.ts";
 
 const DEFAULT_IMAGE = "node:24-bookworm-slim";
-/** Ended workers whose last lines are kept. */
-const MAX_REMEMBERED = 100;
 /** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
 const SHARED_MEMORY = 2 * 2 ** 30;
 
@@ -46,9 +44,7 @@ export class DockerProvider implements WorkerProvider {
   readonly name = "docker";
   readonly #settings: DockerSettings;
   readonly #clusterId = randomBytes(8).toString("hex");
-  readonly #running = new Map<WorkerId, WorkerContainer>();
-  readonly #ended = new Map<WorkerId, WorkerContainer>();
-  readonly #observations = new Channel<WorkerObservation>();
+  readonly #workers = new StartedWorkers<WorkerContainer>();
   #engine: Docker | undefined;
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
@@ -102,23 +98,20 @@ export class DockerProvider implements WorkerProvider {
   }
 
   async *observe(signal: AbortSignal): AsyncGenerator<WorkerObservation, void> {
-    const listening = this.#listen(signal).finally(() => this.#observations.close());
+    const stop = new AbortController();
+    const listening = this.#listen(signal).finally(() => stop.abort());
     // Heard below, after the last observation.
     listening.catch(() => undefined);
-    yield* this.#observations;
+    yield* this.#workers.observe(stop.signal);
     await listening;
   }
 
-  async terminate(ids: readonly WorkerId[], { graceMs }: { readonly graceMs: number }): Promise<void> {
-    await Promise.all(ids.map((id) => this.#running.get(id)?.terminate(graceMs)));
+  terminate(ids: readonly WorkerId[], options: { readonly graceMs: number }): Promise<void> {
+    return this.#workers.terminate(ids, options);
   }
 
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
-    const worker = this.#running.get(id) ?? this.#ended.get(id);
-    if (worker !== undefined) return worker.log.follow(signal);
-    const nothing = new Channel<string>();
-    nothing.close();
-    return nothing;
+    return this.#workers.logs(id, signal);
   }
 
   /** Removes containers that were made and are nobody's, such as those whose start failed half-way. */
@@ -128,7 +121,7 @@ export class DockerProvider implements WorkerProvider {
     const left = await this.#ask((docker) => docker.listContainers({ all: true, filters: this.#filters }));
     await Promise.all(
       left.map(({ Id: id }) =>
-        new WorkerContainer("", this.#docker.getContainer(id), { memory: undefined }).remove(),
+        new WorkerContainer("", this.#docker.getContainer(id), { memory: undefined }).kill(),
       ),
     );
   }
@@ -170,26 +163,15 @@ export class DockerProvider implements WorkerProvider {
     try {
       const container = await this.#docker.createContainer(this.#containerOptions(id, env));
       worker = new WorkerContainer(id, container, { memory });
-      this.#keep(worker);
+      this.#workers.add(worker);
       await worker.start(bootstrapInput(secret, this.#opened!.worker));
     } catch (error) {
-      this.#running.delete(id);
-      await worker?.remove().catch(() => undefined);
+      this.#workers.drop(id);
+      await worker?.kill().catch(() => undefined);
       return { id, ok: false, reason: explain(error, this.#address), permanent: isPermanent(error) };
     }
-    if (!worker.isOver) this.#observations.push({ id, phase: "running" });
+    if (!worker.isOver) this.#workers.tell({ id, phase: "running" });
     return { id, ok: true };
-  }
-
-  #keep(worker: WorkerContainer): void {
-    this.#running.set(worker.id, worker);
-    void worker.ended.then((observation) => {
-      // A worker that never started is told of by `launch`.
-      if (!this.#running.delete(worker.id)) return;
-      this.#ended.set(worker.id, worker);
-      if (this.#ended.size > MAX_REMEMBERED) this.#ended.delete(this.#ended.keys().next().value!);
-      this.#observations.push(observation);
-    });
   }
 
   #containerOptions(id: WorkerId, env: Readonly<Record<string, string>>): Docker.ContainerCreateOptions {
@@ -229,7 +211,7 @@ export class DockerProvider implements WorkerProvider {
   /** One that fails is tried again with the next; the lease holds longer than that. */
   #renewLeases(): void {
     const now = this.#engineTime();
-    for (const worker of this.#running.values()) worker.renewLease(now).catch(() => undefined);
+    for (const worker of this.#workers.running) worker.renewLease(now).catch(() => undefined);
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
@@ -237,13 +219,13 @@ export class DockerProvider implements WorkerProvider {
     const since = Math.floor(this.#engineTime().getTime() / 1000) - 1;
     for await (const news of engineEvents(this.#docker, { label, since, signal })) {
       if (news.type === "connected") await this.#lookAgain();
-      else this.#running.get(news.labels[LABEL.worker] ?? "")?.saw(news);
+      else this.#workers.get(news.labels[LABEL.worker] ?? "")?.saw(news);
     }
   }
 
   /** After a time without events: whose container is not there has ended. */
   async #lookAgain(): Promise<void> {
-    const before = [...this.#running.values()];
+    const before = this.#workers.running;
     const there = await this.#docker.listContainers({ all: true, filters: this.#filters });
     const ids = new Set(there.map(({ Id: id }) => id));
     for (const worker of before) if (!ids.has(worker.containerId)) worker.over();

@@ -1,6 +1,7 @@
 import { MusterError } from "@muster/core";
 import type Docker from "dockerode";
 import { engineError, statusOf, wordsOf } from "./engine-errors.ts";
+import { DOCKER_HUB, type FoundLogin, findLogin } from "./registry-login.ts";
 
 /** `missing`: only when the engine does not have it. `always`: also to get a newer one. `never`: it must be there. */
 export const PULL_POLICIES = ["missing", "always", "never"] as const;
@@ -65,50 +66,70 @@ async function findImage(
 
 async function pullImage(docker: Docker, options: ImageOptions): Promise<void> {
   const { image, registryAuth, signal, log } = options;
-  log(`Pulling the image ${image}.`);
+  const found = registryAuth === undefined ? await findLogin(image, { signal }) : undefined;
+  const authconfig = found?.login ?? (registryAuth && { serveraddress: DOCKER_HUB, ...registryAuth });
+  log(
+    `Pulling the image ${image}.${found?.problem === undefined ? "" : ` As nobody, since ${found.problem}.`}`,
+  );
   try {
-    // A copy, since dockerode takes the password out of the object that it gets.
-    const authconfig = registryAuth && { serveraddress: DOCKER_HUB, ...registryAuth };
     const stream = await docker.pull(nameWithTag(image), { authconfig, abortSignal: signal });
     const progress = new PullProgress((text) => log(`Pulling ${image}: ${text}.`));
     await new Promise<void>((resolve, reject) => {
       const stop = (): void => void (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
       signal.addEventListener("abort", stop, { once: true });
+      let refusal: Error | undefined;
       docker.modem.followProgress(
         stream,
-        (error) => {
+        (broken) => {
           signal.removeEventListener("abort", stop);
-          if (error === null || error === undefined) resolve();
+          const error = broken ?? refusal;
+          if (error === undefined) resolve();
           else reject(error);
         },
-        (step: PullStep) => progress.step(step),
+        (step: PullStep) => {
+          // Once the engine has begun to answer, this is its only way to say that it failed.
+          if (step.error !== undefined) refusal = new Error(step.error);
+          progress.step(step);
+        },
       );
     });
   } catch (error) {
-    throw pullError(error, options);
+    throw pullError(error, found, options);
   }
 }
-
-const DOCKER_HUB = "https://index.docker.io/v1/";
 
 /** Without a tag the engine would pull them all. */
 function nameWithTag(image: string): string {
   return /[:@][^/]*$/.test(image) ? image : `${image}:latest`;
 }
 
-function pullError(error: unknown, { image, address, registryAuth }: ImageOptions): MusterError {
+function pullError(
+  error: unknown,
+  found: FoundLogin | undefined,
+  { image, address }: ImageOptions,
+): MusterError {
   const words = wordsOf(error);
   if (/no space left on device/i.test(words)) return engineError(error, address);
-  const hint =
-    /unauthorized|denied|authentication/i.test(words) && registryAuth === undefined
-      ? ': check its name; if it is a private one, give registryAuth, or "docker pull" it before'
-      : ": check its name, and that the engine reaches the registry";
-  return new MusterError("CLUSTER_START", `The image "${image}" cannot be pulled${hint} (${words}).`, {
+  const hint = /unauthorized|denied|authentication|no basic auth credentials/i.test(words)
+    ? whyDenied(found)
+    : "check its name, and that the engine reaches the registry";
+  return new MusterError("CLUSTER_START", `The image "${image}" cannot be pulled: ${hint} (${words}).`, {
     cause: error,
   });
 }
 
+/** @param found undefined when the user said who pulls */
+function whyDenied(found: FoundLogin | undefined): string {
+  if (found === undefined) return "check its name, and that registryAuth may pull it";
+  const { registry, login, problem } = found;
+  if (problem !== undefined) return problem;
+  return login === undefined
+    ? `check its name; if it is a private one, "docker login ${registry}" on this machine, or give registryAuth`
+    : `check its name, and that the login for ${registry} of this machine may pull it: "docker login ${registry}" renews it`;
+}
+
 interface PullStep {
+  readonly error?: string;
   readonly id?: string;
   readonly status?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };

@@ -1,6 +1,12 @@
 import { constants } from "node:os";
 import { type Duplex, Writable } from "node:stream";
-import { LineLog, LineSplitter, type WorkerId, type WorkerObservation } from "@muster/core";
+import {
+  LineLog,
+  LineSplitter,
+  type StartedWorker,
+  type WorkerId,
+  type WorkerObservation,
+} from "@muster/core";
 import type Docker from "dockerode";
 import { isGone } from "./engine-errors.ts";
 import type { ContainerEvent } from "./engine-events.ts";
@@ -18,7 +24,7 @@ const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/
 const NO_NODE = /exec node failed: No such file/;
 
 /** One worker's container, from its creation to its removal, which the engine does by itself when it ends. */
-export class WorkerContainer {
+export class WorkerContainer implements StartedWorker {
   readonly id: WorkerId;
   readonly log = new LineLog();
   /** Settles when it ended, for whatever reason. */
@@ -30,8 +36,6 @@ export class WorkerContainer {
   #outOfMemory = false;
   /** Its end was asked for. */
   #asked = false;
-  #forceAt = Number.POSITIVE_INFINITY;
-  #force: NodeJS.Timeout | undefined;
   #output: Duplex | undefined;
   #isOver = false;
 
@@ -68,7 +72,6 @@ export class WorkerContainer {
         break;
       case "die":
         this.#exitCode = exitCode;
-        clearTimeout(this.#force);
         setTimeout(() => this.over(), GONE_MS).unref();
         break;
       case "destroy":
@@ -77,31 +80,13 @@ export class WorkerContainer {
     }
   }
 
-  /** Asks it to leave, and after `graceMs` removes it; asked again, the earlier end counts. Resolves when it is gone. */
-  async terminate(graceMs: number): Promise<void> {
-    if (this.#isOver) return;
-    const forceAt = performance.now() + graceMs;
-    const isFirst = !this.#asked;
+  async askToLeave(): Promise<void> {
     this.#asked = true;
-    if (graceMs > 0) {
-      if (isFirst) void this.#container.kill({ signal: "SIGTERM" }).catch(() => {});
-      const removal = Promise.withResolvers<void>();
-      if (forceAt < this.#forceAt) {
-        clearTimeout(this.#force);
-        this.#forceAt = forceAt;
-        this.#force = setTimeout(() => this.remove().then(removal.resolve, removal.reject), graceMs);
-      }
-      await Promise.race([this.ended, removal.promise]);
-      return;
-    }
-    clearTimeout(this.#force);
-    this.#forceAt = forceAt;
-    await this.remove();
-    await this.ended;
+    await this.#container.kill({ signal: "SIGTERM" });
   }
 
   /** Removes it, whatever state it is in. */
-  async remove(): Promise<void> {
+  async kill(): Promise<void> {
     this.#asked = true;
     try {
       await this.#container.remove({ force: true, v: true });
@@ -120,7 +105,6 @@ export class WorkerContainer {
   over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#force);
     // Its output has its end as well, or, when the connection hangs, soon.
     setTimeout(() => this.#closeOutput(), LAST_OUTPUT_MS).unref();
     this.#end.resolve(this.#observation());

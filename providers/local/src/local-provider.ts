@@ -1,6 +1,6 @@
 import {
-  Channel,
   type LaunchResult,
+  StartedWorkers,
   type WorkerId,
   type WorkerObservation,
   type WorkerProvider,
@@ -11,9 +11,6 @@ import type { WorkerCommand } from "./local-options.ts";
 import { workerEnvironment } from "./worker-environment.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
-/** Ended workers whose last lines are kept. */
-const MAX_REMEMBERED = 100;
-
 export interface LocalProviderOptions {
   /** What starts a worker. @default this Node, with Muster's worker file */
   readonly command?: (worker: WorkerSpec) => WorkerCommand;
@@ -23,12 +20,9 @@ export interface LocalProviderOptions {
 export class LocalProvider implements WorkerProvider {
   readonly name = "local";
   readonly #command: (worker: WorkerSpec) => WorkerCommand;
-  readonly #running = new Map<WorkerId, WorkerProcess>();
-  readonly #ended = new Map<WorkerId, WorkerProcess>();
-  /** Observations that came before somebody observes. */
-  #observations = new Channel<WorkerObservation>();
+  readonly #workers = new StartedWorkers<WorkerProcess>();
   readonly #killAll = (): void => {
-    for (const worker of this.#running.values()) worker.kill();
+    for (const worker of this.#workers.running) worker.kill();
   };
 
   constructor(options: LocalProviderOptions = {}) {
@@ -45,22 +39,15 @@ export class LocalProvider implements WorkerProvider {
   }
 
   observe(signal: AbortSignal): AsyncIterable<WorkerObservation> {
-    const stop = (): void => this.#observations.close();
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    return this.#observations;
+    return this.#workers.observe(signal);
   }
 
-  async terminate(ids: readonly WorkerId[], { graceMs }: { readonly graceMs: number }): Promise<void> {
-    await Promise.all(ids.map((id) => this.#running.get(id)?.terminate(graceMs)));
+  terminate(ids: readonly WorkerId[], options: { readonly graceMs: number }): Promise<void> {
+    return this.#workers.terminate(ids, options);
   }
 
   logs(id: WorkerId, signal: AbortSignal): AsyncIterable<string> {
-    const worker = this.#running.get(id) ?? this.#ended.get(id);
-    if (worker !== undefined) return worker.log.follow(signal);
-    const nothing = new Channel<string>();
-    nothing.close();
-    return nothing;
+    return this.#workers.logs(id, signal);
   }
 
   async close(): Promise<void> {
@@ -78,22 +65,11 @@ export class LocalProvider implements WorkerProvider {
     } catch (error) {
       return refused(id, program, error as Error);
     }
-    this.#running.set(id, worker);
     const failure = await worker.spawned;
-    if (failure !== undefined) {
-      this.#running.delete(id);
-      return refused(id, program, failure);
-    }
-    this.#observations.push({ id, phase: "running" });
-    void worker.ended.then((observation) => this.#forget(worker, observation));
+    if (failure !== undefined) return refused(id, program, failure);
+    this.#workers.tell({ id, phase: "running" });
+    this.#workers.add(worker);
     return { id, ok: true };
-  }
-
-  #forget(worker: WorkerProcess, observation: WorkerObservation): void {
-    this.#running.delete(worker.id);
-    this.#ended.set(worker.id, worker);
-    if (this.#ended.size > MAX_REMEMBERED) this.#ended.delete(this.#ended.keys().next().value!);
-    this.#observations.push(observation);
   }
 }
 

@@ -1,5 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { LineLog, LineSplitter, type WorkerId, type WorkerObservation, type WorkerSpec } from "@muster/core";
+import {
+  LineLog,
+  LineSplitter,
+  type StartedWorker,
+  type WorkerId,
+  type WorkerObservation,
+  type WorkerSpec,
+} from "@muster/core";
 import type { WorkerCommand } from "./local-options.ts";
 
 /** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */
@@ -9,7 +16,7 @@ const LAST_OUTPUT_MS = 500;
 const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/;
 
 /** One worker, as a process of this machine and a group of its own. */
-export class WorkerProcess {
+export class WorkerProcess implements StartedWorker {
   readonly id: WorkerId;
   readonly log = new LineLog();
   /** Settles when it runs: undefined, or why it does not. */
@@ -20,8 +27,6 @@ export class WorkerProcess {
   readonly #memoryLimit: number | undefined;
   #exited = false;
   #forced = false;
-  #timer: NodeJS.Timeout | undefined;
-  #killAt = Number.POSITIVE_INFINITY;
 
   constructor(spec: WorkerSpec, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
     this.id = spec.id;
@@ -36,34 +41,20 @@ export class WorkerProcess {
     this.ended = this.#watch();
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  /** Asks it to leave, and after `graceMs` ends it; asked again, the earlier end counts. */
-  async terminate(graceMs: number): Promise<void> {
-    if (!this.#exited && this.pid !== undefined) {
-      const killAt = performance.now() + graceMs;
-      if (graceMs > 0 && this.#timer === undefined) this.#child.kill("SIGTERM");
-      if (killAt < this.#killAt) {
-        this.#killAt = killAt;
-        clearTimeout(this.#timer);
-        if (graceMs > 0) this.#timer = setTimeout(() => this.kill(), graceMs);
-        else this.kill();
-      }
-    }
-    if (this.pid !== undefined) await this.ended;
+  askToLeave(): void {
+    this.#child.kill("SIGTERM");
   }
 
   /** Ends it now, with all that it started. */
   kill(): void {
+    if (this.#exited) return;
     this.#forced = true;
-    if (!this.#exited) this.#killGroup();
+    this.#killGroup();
   }
 
   #killGroup(): void {
     try {
-      process.kill(-this.pid!, "SIGKILL");
+      process.kill(-this.#child.pid!, "SIGKILL");
     } catch {
       // The whole group has gone already.
     }
@@ -87,7 +78,6 @@ export class WorkerProcess {
       signal: NodeJS.Signals | null;
     }>((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
     this.#exited = true;
-    clearTimeout(this.#timer);
     // Processes that its tasks started are in its group, and would outlive the run.
     this.#killGroup();
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())]);

@@ -4,7 +4,7 @@ import { Deque } from "../base/deque.ts";
  * Values that one side sends and the other iterates over, in order. One reader; it waits while there is nothing,
  * and its loop ends after `close`. What a provider's `observe` and `logs` can be made of.
  */
-export class Channel<T> implements AsyncIterableIterator<T> {
+export class AsyncQueue<T> implements AsyncIterableIterator<T> {
   readonly #waiting = new Deque<T>();
   #wake: ((result: IteratorResult<T>) => void) | undefined;
   #closed = false;
@@ -15,16 +15,16 @@ export class Channel<T> implements AsyncIterableIterator<T> {
     this.#onClose = onClose;
   }
 
-  /** A channel that closes when `signal` fires. */
-  static until<T>(signal: AbortSignal, onClose?: () => void): Channel<T> {
-    const close = (): void => channel.close();
-    const channel = new Channel<T>(() => {
+  /** A queue that closes when `signal` fires. */
+  static until<T>(signal: AbortSignal, onClose?: () => void): AsyncQueue<T> {
+    const close = (): void => queue.close();
+    const queue = new AsyncQueue<T>(() => {
       signal.removeEventListener("abort", close);
       onClose?.();
     });
-    if (signal.aborted) channel.close();
+    if (signal.aborted) queue.close();
     else signal.addEventListener("abort", close, { once: true });
-    return channel;
+    return queue;
   }
 
   /** How many values wait for the reader. */
