@@ -22,3 +22,14 @@ test("a run that ended before its cluster was there says so", () => {
   progress.record({ type: "cluster", at: 1000, cluster: "LocalCluster", state: "failed" });
   expect(formatSummary(progress, 3000)).toBe("no task finished in 2.0 s · cluster did not boot");
 });
+
+test("a run that was done before all workers were there says so", () => {
+  const progress = new Progress();
+  for (const [at, state] of [
+    [0, "Pending"],
+    [200, "Success"],
+  ] as const)
+    progress.record({ type: "task", at, id: 1, name: "a", state, attempt: 1 });
+  progress.record({ type: "cluster", cluster: "LocalCluster", at: 212, state: "closed", durationMs: 12 });
+  expect(formatSummary(progress, 300)).toBe("1 task in 200 ms (5/s) · cluster booted in part, gone in 12 ms");
+});

@@ -12,11 +12,15 @@ function tasksText(progress: Progress, now: number): string {
   return `${tasks} in ${formatDuration(progress.taskSpanMs)} (${formatCount(progress.tasksPerSecond)}/s)`;
 }
 
-function clusterText({ cluster }: Progress): string {
+function clusterText(progress: Progress): string {
+  const { cluster } = progress;
   if (cluster === undefined) return "";
-  const boot =
-    cluster.bootMs === undefined
-      ? "cluster did not boot"
-      : `cluster booted in ${formatDuration(cluster.bootMs)}`;
+  const boot = bootText(cluster.bootMs, progress.finishedTasks > 0);
   return cluster.teardownMs === undefined ? boot : `${boot}, gone in ${formatDuration(cluster.teardownMs)}`;
+}
+
+/** A run may be done before the last of the workers is there. */
+function bootText(bootMs: number | undefined, wasUsed: boolean): string {
+  if (bootMs !== undefined) return `cluster booted in ${formatDuration(bootMs)}`;
+  return wasUsed ? "cluster booted in part" : "cluster did not boot";
 }

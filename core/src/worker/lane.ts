@@ -6,9 +6,10 @@ import {
   ReportKind,
   type ReturnedMessage,
 } from "../wire/protocol.ts";
-import { type BegunAttempt, type EndReason, TaskBoard } from "./task-board.ts";
+import { AttemptWatch } from "./attempt-watch.ts";
+import { TaskBoard } from "./task-board.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
-import { print } from "./thread-output.ts";
+import { PrintCount, print } from "./thread-output.ts";
 
 /** What a lane tells whoever holds it. */
 export interface LaneSink {
@@ -47,17 +48,6 @@ export interface LaneOptions {
   readonly timeoutGraceMs: number;
 }
 
-/** What is being done to end an attempt. */
-interface Ending {
-  readonly attempt: BegunAttempt;
-  readonly threadEndsAt: number;
-  readonly timer: Timer;
-}
-
-/** How often a lane looks which of its tasks run, in milliseconds. */
-const WATCH_MS = 20;
-/** After so many looks at which nothing ran or had run, nobody looks until the thread asks for it. */
-const QUIET_LOOKS = 5;
 /** So many threads in a row that end before they could begin a task: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
 /** The next ones then wait so long, in milliseconds. */
@@ -69,29 +59,23 @@ const NEIGHBOUR_ENDED: LaneEndedMessage["death"] = {
 };
 
 /**
- * A task thread, seen from the worker's main thread: it starts the thread and, in the place of one that ended, another;
- * and it does what a thread cannot do while a task keeps it busy: it tells what runs, ends what takes too long or was
- * cancelled, and takes back what has not begun.
+ * A task thread, seen from the worker's main thread, which starts another one in the place of a thread that ended, and
+ * does for it what it cannot while a task keeps it busy.
  */
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #endings = new Map<number, Ending>();
-  /** What ran when it was last looked, by place, and since when. */
-  #seen = new Map<number, { readonly turn: number; readonly since: number }>();
   #number = 0;
   #board!: TaskBoard;
+  #watch!: AttemptWatch;
+  #prints!: PrintCount;
   #thread!: Worker;
   #isReady = false;
   /** Why the thread ends, as far as it said. */
   #death: LaneEndedMessage["death"] | undefined;
-  #watch: Timer | undefined;
   #reboot: Timer | undefined;
-  #lastNext = 0;
-  #quietLooks = 0;
   /** Threads in a row that ended without having begun a task. */
   #bootFailures = 0;
   #left: PromiseWithResolvers<void> | undefined;
-  #flushed: PromiseWithResolvers<void> | undefined;
   #closed = false;
 
   constructor(options: LaneOptions) {
@@ -126,7 +110,7 @@ export class Lane {
     const begun = this.#board
       .begun({ beginning: true })
       .find((one) => one.id === id && one.attempt === attempt);
-    if (begun !== undefined) this.#endAttempt(begun, "cancelled", graceMs);
+    if (begun !== undefined) this.#watch.end(begun, "cancelled", graceMs);
   }
 
   /** Resolves when what runs has ended, and the engine knows. What has not begun has been taken back before. */
@@ -137,23 +121,15 @@ export class Lane {
     return this.#left.promise;
   }
 
-  /**
-   * Resolves when what its tasks printed has arrived. A thread that is busy is not waited for, and none takes its place
-   * any more.
-   */
-  flush(): Promise<void> {
+  /** The worker is about to end: no thread takes another one's place any more. */
+  stop(): void {
     this.#closed = true;
-    if (!this.#isReady || this.#board.begun().length > 0) return Promise.resolve();
-    this.#flushed ??= Promise.withResolvers<void>();
-    this.tell({ type: "flush" });
-    return this.#flushed.promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watch?.cancel();
+    this.#watch.close();
     this.#reboot?.cancel();
-    for (const { timer } of this.#endings.values()) timer.cancel();
     await this.#thread.terminate();
   }
 
@@ -161,11 +137,17 @@ export class Lane {
     const { file, workerId, concurrency, heapLimitMb, nextNumber } = this.#options;
     this.#number = nextNumber();
     this.#board = new TaskBoard(concurrency);
+    this.#watch = this.#watchAttempts(this.#board);
     this.#isReady = false;
     this.#death = undefined;
-    this.#lastNext = 0;
-    this.#seen.clear();
-    const data: ThreadData = { lane: this.#number, workerId, concurrency, board: this.#board.buffer };
+    this.#prints = new PrintCount();
+    const data: ThreadData = {
+      lane: this.#number,
+      workerId,
+      concurrency,
+      board: this.#board.buffer,
+      prints: this.#prints.buffer,
+    };
     const thread = new Worker(file, {
       workerData: data,
       resourceLimits: heapLimitMb === undefined ? {} : { maxOldGenerationSizeMb: heapLimitMb },
@@ -191,16 +173,13 @@ export class Lane {
         for (const code of this.#options.code()) this.tell(code);
         return;
       case "watch":
-        this.#startWatch();
+        this.#watch.start();
         return;
       case "print":
-        print(message.stream, message.bytes);
+        this.#print(message.stream, message.bytes);
         return;
       case "left":
         this.#left?.resolve();
-        return;
-      case "flushed":
-        this.#flushed?.resolve();
         return;
       case "disconnected":
         if (this.#closed) return;
@@ -214,68 +193,28 @@ export class Lane {
     }
   }
 
-  #startWatch(): void {
-    this.#quietLooks = 0;
-    this.#watch = this.#options.clock.after(WATCH_MS, () => this.#look());
+  #print(stream: 1 | 2, bytes: Uint8Array): void {
+    const prints = this.#prints;
+    print(stream, bytes, () => prints.printed());
   }
 
-  /** Tells which attempts run, and ends those that run too long. */
-  #look(): void {
+  #watchAttempts(board: TaskBoard): AttemptWatch {
     const { clock, sink, timeoutMs, timeoutGraceMs } = this.#options;
-    const now = clock.now();
-    const seen = new Map<number, { turn: number; since: number }>();
-    const started: number[] = [];
-    for (const attempt of this.#board.begun()) {
-      const { place, turn } = attempt;
-      const before = this.#seen.get(place);
-      const since = before?.turn === turn ? before.since : now;
-      if (before?.turn !== turn) started.push(attempt.id, attempt.attempt);
-      seen.set(place, { turn, since });
-      if (now - since >= (timeoutMs(attempt.fn) ?? Number.POSITIVE_INFINITY))
-        this.#endAttempt(attempt, "timeout", timeoutGraceMs);
-    }
-    this.#seen = seen;
-    if (started.length > 0) sink.started(started);
-    this.#lookAgain();
-  }
-
-  #lookAgain(): void {
-    const { next } = this.#board;
-    this.#quietLooks = this.#seen.size === 0 && next === this.#lastNext ? this.#quietLooks + 1 : 0;
-    this.#lastNext = next;
-    if (this.#quietLooks > QUIET_LOOKS) {
-      this.#board.unwatch();
-      // What began just before did not ask for a watch; else it asks when it begins.
-      if (this.#board.next === next || !this.#board.watch()) return;
-    }
-    this.#watch = this.#options.clock.after(WATCH_MS, () => this.#look());
-  }
-
-  /** Tells the attempt to end, and ends its thread when it does not; asked again, it may be given less time. */
-  #endAttempt(attempt: BegunAttempt, reason: EndReason, graceMs: number): void {
-    const { clock } = this.#options;
-    const { place, turn } = attempt;
-    if (!this.#board.tellToEnd(attempt, reason)) return;
-    const before = this.#endings.get(place);
-    const asked = before?.attempt.turn === turn ? before : undefined;
-    const threadEndsAt = Math.min(clock.now() + graceMs, asked?.threadEndsAt ?? Number.POSITIVE_INFINITY);
-    if (asked?.threadEndsAt === threadEndsAt) return;
-    before?.timer.cancel();
-    const timer = clock.after(threadEndsAt - clock.now(), () => {
-      this.#endings.delete(place);
-      if (this.#board.tellToEnd(attempt, reason)) void this.#thread.terminate();
+    return new AttemptWatch({
+      board,
+      clock,
+      timeoutMs,
+      timeoutGraceMs,
+      started: (ids) => sink.started(ids),
+      abort: (place) => this.tell({ type: "abort", place }),
+      endThread: () => void this.#thread.terminate(),
     });
-    this.#endings.set(place, { attempt, threadEndsAt, timer });
-    if (asked === undefined) this.tell({ type: "abort", place });
   }
 
   /** Says what became of the tasks that were there, and starts another thread. */
   #threadEnded(exitCode: number): void {
     this.#left?.resolve();
-    this.#flushed?.resolve();
-    this.#watch?.cancel();
-    for (const { timer } of this.#endings.values()) timer.cancel();
-    this.#endings.clear();
+    this.#watch.close();
     if (this.#closed) return;
     const told = this.#board
       .begun()

@@ -1,5 +1,4 @@
 import { systemClock } from "../base/clock.ts";
-import { withDeadline } from "../base/wait.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
 import type {
   CancelMessage,
@@ -104,10 +103,9 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.leave()));
   }
 
-  /** Resolves when what tasks printed has arrived, or after `timeoutMs`. */
-  async flush(timeoutMs: number): Promise<void> {
-    const flushed = Promise.all(this.#lanes.map((lane) => lane.flush()));
-    await withDeadline(flushed, "The flush", { timeoutMs }).catch(() => undefined);
+  /** The worker is about to end. */
+  stop(): void {
+    for (const lane of this.#lanes) lane.stop();
   }
 
   /** Ends all threads, whatever they do. */

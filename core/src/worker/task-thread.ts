@@ -28,7 +28,7 @@ import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
 import { openThreadLink } from "./thread-link.ts";
 import type { FromThread, ThreadData, ThreadLink, ToThread } from "./thread-messages.ts";
-import { sendOutputTo } from "./thread-output.ts";
+import { PrintCount, sendOutputTo } from "./thread-output.ts";
 import { provideUserApi } from "./user-api.ts";
 
 /** Tasks that came together. `next` is the first that has not been looked at. */
@@ -53,6 +53,8 @@ interface Attempt {
 
 /** A task whose recent runs took longer than this is not made to wait, nor others for it, in milliseconds. */
 const SHORT_TASK_MS = 0.5;
+/** What tasks printed has so long to be printed before their ends are told, in milliseconds. */
+const PRINT_MS = 500;
 
 /**
  * A thread that runs user code, and nothing else does. Batches of tasks come in from the engine and batches of ends go
@@ -64,6 +66,7 @@ class TaskThread {
   readonly #port: MessagePort;
   readonly #data: ThreadData;
   readonly #board: TaskBoard;
+  readonly #prints: PrintCount;
   readonly #freePlaces: number[];
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
@@ -73,14 +76,17 @@ class TaskThread {
   readonly #waiting = new Map<number, Attempt>();
   readonly #warned = new Set<string>();
   #link: FrameLink | undefined;
+  #mayEndWithRun = false;
   #run: RunScope | undefined;
   /** Of the next task that came, as the board counts. */
   #nextNumber = 0;
   #pumping = false;
   #leaving = false;
+  #left: Promise<void> | undefined;
 
-  constructor(port: MessagePort, data: ThreadData) {
+  constructor(port: MessagePort, data: ThreadData, prints: PrintCount) {
     this.#port = port;
+    this.#prints = prints;
     this.#data = data;
     this.#board = new TaskBoard(data.board);
     this.#freePlaces = Array.from({ length: data.concurrency }, (_, index) => data.concurrency - 1 - index);
@@ -108,9 +114,6 @@ class TaskThread {
         this.#batches.clear();
         this.#leaveWhenIdle();
         return;
-      case "flush":
-        this.#post({ type: "flushed" });
-        return;
       case "blob":
         this.#blobs.settle(message.id, message.error);
         return;
@@ -134,6 +137,7 @@ class TaskThread {
 
   #open(link: ThreadLink): void {
     const { workerId, lane } = this.#data;
+    this.#mayEndWithRun = link.kind === "dial";
     this.#link = openThreadLink(link, {
       hello: { workerId, lane },
       opened: () => this.#post({ type: "ready" }),
@@ -167,8 +171,8 @@ class TaskThread {
   #leaveWhenIdle(): void {
     if (this.#waiting.size > 0) return;
     this.#flush();
-    void this.#link?.drained().then(() => {
-      this.#link?.end();
+    this.#left ??= this.#link!.drained().then(() => {
+      this.#link!.end();
       this.#post({ type: "left" });
     });
   }
@@ -333,6 +337,8 @@ class TaskThread {
 
   #flush(): void {
     if (this.#reports.isEmpty) return;
+    // The run, and this process, may end with the first of these. In the engine's own process nothing is lost.
+    if (this.#mayEndWithRun) this.#prints.wait(PRINT_MS);
     this.#link!.send(FrameType.reports, this.#reports.take());
     this.#link!.flush();
   }
@@ -367,8 +373,10 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function runTaskThread(): void {
   const port = parentPort!;
   process.setSourceMapsEnabled(true);
-  sendOutputTo(port);
+  const data = workerData as ThreadData;
+  const prints = new PrintCount(data.prints);
+  sendOutputTo(port, prints);
   provideUserApi();
-  const thread = new TaskThread(port, workerData as ThreadData);
+  const thread = new TaskThread(port, data, prints);
   port.on("message", (message: ToThread) => thread.receive(message));
 }

@@ -24,6 +24,7 @@ export interface ThreadData {
   /** Tasks that run at once. */
   readonly concurrency: number;
   readonly board: SharedArrayBuffer;
+  readonly prints: SharedArrayBuffer;
 }
 
 /** A bundle is on disk; an inline function is its source. */
@@ -41,8 +42,6 @@ export type ToThread =
   | { readonly type: "abort"; readonly place: number }
   /** Nothing more will begin. Answer: when what runs has ended, and the engine has been told. */
   | { readonly type: "leave" }
-  /** Answer: what was printed before has then arrived. */
-  | { readonly type: "flush" }
   | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
 
 export type FromThread =
@@ -53,7 +52,6 @@ export type FromThread =
   /** Tasks begin, and nobody watches. */
   | { readonly type: "watch" }
   | { readonly type: "left" }
-  | { readonly type: "flushed" }
   /** Something was printed: to standard output, 1, or standard error, 2. */
   | { readonly type: "print"; readonly stream: 1 | 2; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The thread wants this blob in its directory. */

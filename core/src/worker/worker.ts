@@ -20,6 +20,7 @@ import { DriverWatch } from "./driver-watch.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Lanes } from "./lanes.ts";
 import type { ThreadLink } from "./thread-messages.ts";
+import { allPrinted } from "./thread-output.ts";
 import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {
@@ -43,8 +44,8 @@ export interface WorkerOptions {
   readonly clock?: Clock;
 }
 
-/** What tasks printed has so long to arrive before a worker ends, in milliseconds. */
-const FLUSH_MS = 500;
+/** What was printed has so long to leave before a worker ends, in milliseconds. */
+const PRINT_MS = 500;
 /** Who started this process; another one adopts it when that one ends. */
 const PARENT = process.ppid;
 
@@ -128,10 +129,11 @@ export class Worker {
     return new DriverWatch({ clock: this.#clock, deathTimeoutMs, pulse, lost });
   }
 
-  /** Ends in peace: what tasks printed arrives first. */
+  /** Ends in peace. */
   async #leave(): Promise<void> {
     this.#leaving = true;
-    await this.#lanes.flush(FLUSH_MS);
+    this.#lanes.stop();
+    await allPrinted(PRINT_MS);
     this.#end(WorkerExitCode.done);
   }
 
