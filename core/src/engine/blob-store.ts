@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { blobParent, makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
-import { type EncodedParts, readBlobFile, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
+import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
@@ -93,11 +93,8 @@ export class BlobStore {
     return handle;
   }
 
-  getSync(id: string): EncodedParts {
-    return readBlobFileSync(this.path(id));
-  }
-
-  get(id: string): Promise<EncodedParts> {
+  /** What is large comes later: the driver does other things meanwhile. */
+  get(id: string): EncodedParts | Promise<EncodedParts> {
     return readBlobFile(this.path(id));
   }
 

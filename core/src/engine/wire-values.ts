@@ -172,9 +172,8 @@ export class WireValues {
   }
 
   #fetch(handle: BlobHandle): unknown | Promise<unknown> {
-    // The detour over another thread takes longer than reading a few megabytes of memory.
-    if (handle.byteLength <= SYNC_READ_LIMIT_BYTES) return decodeValue(this.#blobs.getSync(handle.id));
-    return this.#blobs.get(handle.id).then((parts) => decodeValue(parts));
+    const parts = this.#blobs.get(handle.id);
+    return parts instanceof Promise ? parts.then((fetched) => decodeValue(fetched)) : decodeValue(parts);
   }
 
   #keep(encoded: Encoded, inlineLimitBytes: number): Uint8Array | BlobHandle {
@@ -183,8 +182,6 @@ export class WireValues {
 }
 
 const NONE: readonly never[] = [];
-/** Larger blobs are read without blocking the driver, in bytes. */
-const SYNC_READ_LIMIT_BYTES = 4 * 2 ** 20;
 
 function reference<Dependency>(
   found: Dependency | readonly Dependency[] | undefined,

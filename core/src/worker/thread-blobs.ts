@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { MusterError } from "../base/errors.ts";
-import { type EncodedParts, readBlobFileSync, writeBlobFile } from "../wire/blob-file.ts";
+import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
 import type { BlobPlace, FromThread } from "./thread-messages.ts";
@@ -40,7 +40,7 @@ export class ThreadBlobs {
   async get(id: string): Promise<EncodedParts> {
     const path = this.#path(id);
     if (!existsSync(path)) await this.#ask({ type: "blobGet", id });
-    return readBlobFileSync(path);
+    return readBlobFile(path);
   }
 
   /** The main thread's answer to `blobGet` or `blobPut`. */
