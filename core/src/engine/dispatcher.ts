@@ -20,7 +20,7 @@ import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
  * How much expected work may lie at a lane, begun or not, in milliseconds: enough to never wait for the driver, which
  * hears of ends every few milliseconds only.
  */
-const WINDOW_MS = 8;
+const WINDOW_MS = 16;
 /** What a task costs a worker besides itself, in milliseconds. */
 const TASK_OVERHEAD_MS = 0.004;
 /** The most bytes of arguments in one message: far from the largest frame that a worker takes. */
@@ -250,12 +250,17 @@ export class Dispatcher {
 
   #report(entry: InFlight, kindNumber: number, end: { outcome: unknown; durationMs: number }): TaskReport {
     const kind = reportKind(kindNumber);
+    const { task, attempt, lane } = entry;
     return {
-      ...endOf(entry, kind),
+      task,
+      attempt,
+      worker: lane.worker.id,
+      kind,
       value: kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined,
       error: kind === "failure" ? decodeError(end.outcome as ErrorRecord) : undefined,
       durationMs: end.durationMs,
       started: true,
+      death: undefined,
     };
   }
 

@@ -24,7 +24,7 @@ interface Ending {
 }
 
 /** How often it is looked which tasks run, in milliseconds. */
-const LOOK_MS = 20;
+const LOOK_MS = 50;
 /** After so many looks at which nothing ran or had run, nobody looks until the thread asks for it. */
 const QUIET_LOOKS = 5;
 

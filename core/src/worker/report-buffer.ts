@@ -4,7 +4,7 @@ import { packReports, type ReportKindNumber } from "../wire/protocol.ts";
  * How long a finished task may wait for the next one's company, in milliseconds. Each batch costs the driver a wake-up,
  * and there the wake-ups of all lanes add up.
  */
-const MAX_WAIT_MS = 3;
+const MAX_WAIT_MS = 6;
 /** The longest batch: a large one delays its first task for nothing. */
 const MAX_BATCH = 1024;
 
