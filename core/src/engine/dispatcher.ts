@@ -325,23 +325,19 @@ export class Dispatcher {
 
   #sendBatch(lane: LaneState, batch: readonly InFlight[]): void {
     const { port, defined } = lane.worker;
-    const count = batch.length;
-    const table = {
-      ids: new Uint32Array(count),
-      attempts: new Uint32Array(count),
-      functions: new Uint32Array(count),
-    };
-    for (let row = 0; row < count; row++) {
-      const { task, attempt } = batch[row]!;
+    const ids: number[] = [];
+    const attempts: number[] = [];
+    const functions: number[] = [];
+    for (const { task, attempt } of batch) {
       if (!defined.has(task.fn)) {
         defined.add(task.fn);
         port.define(task.fn);
       }
-      table.ids[row] = task.id;
-      table.attempts[row] = attempt;
-      table.functions[row] = task.fn.index;
+      ids.push(task.id);
+      attempts.push(attempt);
+      functions.push(task.fn.index);
     }
-    port.tasks(lane.number, packTasks(table, this.#options.values.bodies(batch)));
+    port.tasks(lane.number, packTasks({ ids, attempts, functions }, this.#options.values.bodies(batch)));
   }
 
   /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */

@@ -203,17 +203,17 @@ export interface LargeDependencies {
 /* -------------------------------------------------------------------------------------------- tasks and reports */
 
 /** Tasks for one lane: a table of numbers, and one pack of all bodies. */
-export interface TaskBatch {
-  readonly ids: Uint32Array;
-  readonly attempts: Uint32Array;
-  readonly functions: Uint32Array;
+export interface TaskBatch<Numbers extends ArrayLike<number> = ArrayLike<number>> {
+  readonly ids: Numbers;
+  readonly attempts: Numbers;
+  readonly functions: Numbers;
 }
 
 const BATCH_HEADER_BYTES = 4;
 
 export function packTasks(batch: TaskBatch, bodies: TaskBodies): Buffer[] {
   const count = batch.ids.length;
-  const header = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + count * 12);
+  const header = Buffer.allocUnsafe(BATCH_HEADER_BYTES + count * 12);
   const words = new Uint32Array(header.buffer, header.byteOffset, 1 + count * 3);
   words[0] = count;
   words.set(batch.ids, 1);
@@ -223,7 +223,7 @@ export function packTasks(batch: TaskBatch, bodies: TaskBodies): Buffer[] {
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are no batch */
-export function readTaskBatch(body: Uint8Array): TaskBatch & { readonly bodiesAt: number } {
+export function readTaskBatch(body: Uint8Array): TaskBatch<Uint32Array> & { readonly bodiesAt: number } {
   const [count, words] = readTable(body, 3);
   return {
     ids: words.subarray(1, 1 + count),
@@ -237,11 +237,11 @@ export const ReportKind = { success: 0, failure: 1, timeout: 2, cancelled: 3, lo
 export type ReportKindNumber = (typeof ReportKind)[keyof typeof ReportKind];
 
 /** Ends of attempts on one lane, in the same form. Durations are microseconds. */
-export interface ReportBatch {
-  readonly ids: Uint32Array;
-  readonly attempts: Uint32Array;
-  readonly kinds: Uint32Array;
-  readonly durationsUs: Uint32Array;
+export interface ReportBatch<Numbers extends ArrayLike<number> = ArrayLike<number>> {
+  readonly ids: Numbers;
+  readonly attempts: Numbers;
+  readonly kinds: Numbers;
+  readonly durationsUs: Numbers;
 }
 
 /** In a buffer of its own, so that it can move to another thread. */
@@ -261,7 +261,9 @@ export function packReports(batch: ReportBatch, outcomes: readonly unknown[]): U
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are no batch */
-export function readReportBatch(body: Uint8Array): ReportBatch & { readonly outcomesAt: number } {
+export function readReportBatch(
+  body: Uint8Array,
+): ReportBatch<Uint32Array> & { readonly outcomesAt: number } {
   const [count, words] = readTable(body, 4);
   return {
     ids: words.subarray(1, 1 + count),

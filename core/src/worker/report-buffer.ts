@@ -44,10 +44,10 @@ export class ReportBuffer {
   take(): Uint8Array<ArrayBuffer> {
     const body = packReports(
       {
-        ids: Uint32Array.from(this.#ids),
-        attempts: Uint32Array.from(this.#attempts),
-        kinds: Uint32Array.from(this.#kinds),
-        durationsUs: Uint32Array.from(this.#durationsUs),
+        ids: this.#ids,
+        attempts: this.#attempts,
+        kinds: this.#kinds,
+        durationsUs: this.#durationsUs,
       },
       this.#outcomes,
     );
