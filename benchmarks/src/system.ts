@@ -14,6 +14,7 @@ export const SYSTEM_NAMES = [
   "workerpool-processes",
   "jest-worker",
   "bullmq",
+  "node-bare",
 ] as const;
 export type SystemName = (typeof SYSTEM_NAMES)[number];
 

@@ -15,6 +15,7 @@ const loaders: Readonly<Record<SystemName, () => Promise<System>>> = {
   "workerpool-processes": async () => (await import("./workerpool.ts")).workerpoolProcesses,
   "jest-worker": async () => (await import("./jest-worker.ts")).jestWorker,
   bullmq: async () => (await import("./bullmq.ts")).bullmq,
+  "node-bare": async () => (await import("./node-bare.ts")).nodeBare,
 };
 
 function notBuilt(reason: string): () => Promise<never> {

@@ -145,6 +145,8 @@ export class DispatcherRun implements Disposable {
   readonly clock = new SimulatedClock();
   readonly starts: TaskStart[] = [];
   readonly reports: TaskReport[] = [];
+  /** `[worker, tasks]`, as they were told. */
+  readonly loads: [string, number][] = [];
   readonly dispatcher: Dispatcher;
   readonly #blobs = new BlobStore("proof", () => undefined);
 
@@ -158,7 +160,13 @@ export class DispatcherRun implements Disposable {
       },
     };
     const values = new WireValues(this.#blobs);
-    this.dispatcher = new Dispatcher({ values, clock: this.clock, listener, ...options });
+    this.dispatcher = new Dispatcher({
+      values,
+      clock: this.clock,
+      listener,
+      onLoad: (id, inFlight) => this.loads.push([id, inFlight]),
+      ...options,
+    });
   }
 
   worker(
@@ -170,6 +178,11 @@ export class DispatcherRun implements Disposable {
     this.dispatcher.addWorker({ id, tasksPerLane, resources }, worker);
     for (let lane = 0; lane < lanes; lane++) worker.opensLane();
     return worker;
+  }
+
+  /** From now on no blob can be written. */
+  loseBlobs(): void {
+    this.#blobs.close();
   }
 
   [Symbol.dispose](): void {

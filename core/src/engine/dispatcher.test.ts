@@ -60,7 +60,7 @@ test("short tasks are sent ahead in one message, as many as are expected to take
   run.dispatcher.submit(shortTasks(range(1, 1000)));
   expect(worker.messages).toBe(1);
   expect(worker.lanes[0]!.length).toBeGreaterThan(4);
-  expect(worker.lanes[0]!.length).toBeLessThan(40);
+  expect(worker.lanes[0]!.length).toBeLessThan(80);
   const window = worker.lanes[0]!.length;
   for (let end = 0; end < 900; end++) worker.ends(0);
   expect(worker.lanes[0]!.length).toBeLessThanOrEqual(window);
@@ -100,6 +100,31 @@ test("what lies behind a task that turns out long goes to the lanes that starve"
   expect(worker.lanes[0]).toEqual([stuck]);
   finishSecondLane();
   expect(run.reports).toHaveLength(39);
+});
+
+test("the last task of all does not go back to the lane that is stuck", async () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(engineTasks([1, 2, 3], { fn: taskFunction({ expectedMs: 1 }) }));
+  const stuck = worker.lanes.findIndex((tasks) => tasks.length === 2);
+  worker.ends(1 - stuck);
+  await run.clock.advance(100);
+  expect(worker.lanes[1 - stuck]).toHaveLength(1);
+});
+
+test("a task whose arguments cannot be sent fails alone, and what is sent after it keeps its number", async () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { tasksPerLane: 4 });
+  const tooLarge = [{ value: "x".repeat(100_000) }];
+  run.loseBlobs();
+  const [first, second, third] = engineTasks([1, 2, 3]);
+  run.dispatcher.submit([first!, { ...second!, dependencies: tooLarge }, third!]);
+  await Promise.resolve();
+  expect(run.reports).toMatchObject([{ task: { id: 2 }, kind: "failure", error: { code: "ENOENT" } }]);
+  expect(worker.lanes).toEqual([[1, 3]]);
+  worker.laneEnds(0, 1);
+  expect(run.reports.slice(1)).toMatchObject([{ task: { id: 1 }, kind: "lost" }]);
+  expect(run.worker("w-2").lanes).toEqual([[3]]);
 });
 
 /* -------------------------------------------------------------------------------------- priorities, resources */
@@ -253,6 +278,7 @@ test("what was cancelled at a worker and had not begun comes back, and has its e
   expect(worker.cancelled).toMatchObject([{ id: 2, end: 3 }]);
   worker.returns(0, { from: 1, end: 3 });
   expect(run.reports).toMatchObject([{ task: { id: 2 }, kind: "cancelled" }]);
+  expect(run.loads.at(-1)).toEqual(["w-1", run.dispatcher.load("w-1")]);
   worker.ends(0);
   expect(worker.lanes).toEqual([[3]]);
 });

@@ -35,8 +35,8 @@ export interface InFlight {
   readonly task: EngineTask;
   readonly attempt: number;
   readonly lane: LaneState;
-  /** Among all that were sent to the lane. */
-  readonly number: number;
+  /** Among all that were sent to the lane; before it is sent, as that of the next. */
+  number: number;
   readonly costMs: number;
   /** Whether it had started, as far as one can know. */
   started: boolean;
@@ -46,9 +46,15 @@ export interface InFlight {
 /** What lies at lanes, with what it takes there of room, time and resources. */
 export class InFlightTable {
   readonly #entries = new Map<number, InFlight>();
+  readonly #crowded = new Set<LaneState>();
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Lanes at which tasks lie behind those that run. */
+  get crowded(): ReadonlySet<LaneState> {
+    return this.#crowded;
   }
 
   /** This attempt of the task with this id; undefined when it lies at no lane. */
@@ -61,10 +67,10 @@ export class InFlightTable {
   add(task: EngineTask, lane: LaneState, costMs: number): InFlight {
     // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
     const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
-    const number = lane.sent;
-    const entry: InFlight = { task, attempt: task.attempt, lane, number, costMs, started, cancelled: false };
-    lane.sent = (number + 1) >>> 0;
+    const { attempt } = task;
+    const entry: InFlight = { task, attempt, lane, number: lane.sent, costMs, started, cancelled: false };
     lane.inFlight++;
+    if (lane.inFlight === lane.concurrency + 1) this.#crowded.add(lane);
     lane.expectedMs += costMs;
     lane.worker.inFlight++;
     const { pool } = lane.worker;
@@ -76,6 +82,7 @@ export class InFlightTable {
   remove({ task, lane, costMs }: InFlight): void {
     this.#entries.delete(task.id);
     lane.inFlight--;
+    if (lane.inFlight === lane.concurrency) this.#crowded.delete(lane);
     lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
     lane.worker.inFlight--;
     const { pool } = lane.worker;

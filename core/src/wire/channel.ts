@@ -16,7 +16,8 @@ const SLAB_BYTES = 32_768;
 
 /**
  * Frames over a stream, in both directions. What is sent within one turn of the event loop leaves in one system
- * call, so that sending many small frames costs no more than sending them together.
+ * call, so that sending many small frames costs no more than sending them together. It leaves at the end of the turn,
+ * after what has come was read: a write to a peer that is gone throws away what of its last words was not.
  */
 export class Channel implements FrameLink {
   readonly #stream: Duplex;
@@ -66,7 +67,7 @@ export class Channel implements FrameLink {
     else this.#parts.push(...this.#takeSlab(), ...frameParts(type, ...body));
     if (this.#planned) return;
     this.#planned = true;
-    process.nextTick(() => this.flush());
+    setImmediate(() => this.flush());
   }
 
   /** Small frames are copied together: one buffer is written faster than many. */

@@ -6,7 +6,7 @@ export interface FrameLink {
   send(type: number, ...body: Uint8Array[]): void;
   /** What was sent leaves now, though this turn of the event loop may take long. */
   flush(): void;
-  /** Whether all that was sent has left. */
+  /** Whether all that was flushed has left. */
   readonly isClear: boolean;
   /** Resolves when what was sent has left, or the link is closed. */
   drained(): Promise<void>;

@@ -24,7 +24,7 @@ const BODIES: TaskBodies = [
 const REPORTS = {
   ids: numbers(5, 6),
   attempts: numbers(1, 2),
-  kinds: numbers(ReportKind.success, ReportKind.lost),
+  kinds: numbers(ReportKind.success, ReportKind.cancelled),
   durationsUs: numbers(1500, 0),
 };
 const OUTCOMES = ["value", { reason: "its thread ended" }];

@@ -4,7 +4,7 @@ import type { CallSite } from "../code/code-unit.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
 
 /** Raised with every change that an older peer would not understand; both sides refuse another one's. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a frame is. Even numbers go to the worker, odd ones come from it. */
 export const FrameType = {
@@ -44,7 +44,12 @@ export const PREAMBLE_BYTES = MAGIC.length + 1 + TOKEN_BYTES;
 
 /** @param token hexadecimal, 32 bytes */
 export function preamble(token: string): Buffer {
-  return Buffer.concat([MAGIC, Buffer.from([PROTOCOL_VERSION]), Buffer.from(token, "hex")]);
+  // Memory of its own: what Node pools, any code of the thread can read.
+  const bytes = Buffer.alloc(PREAMBLE_BYTES);
+  MAGIC.copy(bytes);
+  bytes[MAGIC.length] = PROTOCOL_VERSION;
+  bytes.write(token, MAGIC.length + 1, "hex");
+  return bytes;
 }
 
 export interface HelloMessage {
@@ -233,7 +238,7 @@ export function readTaskBatch(body: Uint8Array): TaskBatch<Uint32Array> & { read
   };
 }
 
-export const ReportKind = { success: 0, failure: 1, timeout: 2, cancelled: 3, lost: 4 } as const;
+export const ReportKind = { success: 0, failure: 1, timeout: 2, cancelled: 3 } as const;
 export type ReportKindNumber = (typeof ReportKind)[keyof typeof ReportKind];
 
 /** Ends of attempts on one lane, in the same form. Durations are microseconds. */

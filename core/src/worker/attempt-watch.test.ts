@@ -66,18 +66,18 @@ test("when nothing begins for a while it rests, and the next task wakes it", asy
 });
 
 test("an attempt that takes too long is told to end, and after its grace its thread is ended", async () => {
-  const run = new WatchRun(50);
+  const run = new WatchRun(100);
   run.begin(1);
-  await run.clock.advance(90);
+  await run.clock.advance(200);
   expect(run.told).toEqual([[1, 1], "abort 0"]);
   await run.clock.advance(GRACE_MS);
   expect(run.told).toEqual([[1, 1], "abort 0", "thread ended"]);
 });
 
 test("one that ends in its grace costs no thread, nor does the next at its place", async () => {
-  const run = new WatchRun(50);
+  const run = new WatchRun(100);
   run.begin(1);
-  await run.clock.advance(90);
+  await run.clock.advance(200);
   expect(run.board.end(0)).toBe("timeout");
   run.begin(2);
   run.end();

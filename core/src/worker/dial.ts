@@ -19,7 +19,8 @@ export function dial({ at, token, certificate }: DialTarget, opened: () => void 
   const socket = certificate === undefined ? connect(at, opened) : connectTls(at, certificate, opened);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  socket.write(preamble(token));
+  const greeting = preamble(token);
+  socket.write(greeting, () => greeting.fill(0));
   return socket;
 }
 

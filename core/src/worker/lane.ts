@@ -50,8 +50,8 @@ export interface LaneOptions {
 
 /** So many threads in a row that end before they could begin a task: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
-/** The next ones then wait so long, in milliseconds. */
-const REBOOT_MS = 1000;
+/** After the first of these, the next one waits so long, in milliseconds. */
+const REBOOT_MS = 250;
 const NEIGHBOUR_ENDED: LaneEndedMessage["death"] = {
   deliberate: true,
   outOfMemory: false,
@@ -70,6 +70,7 @@ export class Lane {
   #prints!: PrintCount;
   #thread!: Worker;
   #isReady = false;
+  #isDisconnected = false;
   /** Why the thread ends, as far as it said. */
   #death: LaneEndedMessage["death"] | undefined;
   #reboot: Timer | undefined;
@@ -139,6 +140,7 @@ export class Lane {
     this.#board = new TaskBoard(concurrency);
     this.#watch = this.#watchAttempts(this.#board);
     this.#isReady = false;
+    this.#isDisconnected = false;
     this.#death = undefined;
     this.#prints = new PrintCount();
     const data: ThreadData = {
@@ -183,6 +185,7 @@ export class Lane {
         return;
       case "disconnected":
         if (this.#closed) return;
+        this.#isDisconnected = true;
         this.#death = { reason: message.reason, outOfMemory: false, deliberate: false };
         void this.#thread.terminate();
         return;
@@ -207,7 +210,10 @@ export class Lane {
       timeoutGraceMs,
       started: (ids) => sink.started(ids),
       abort: (place) => this.tell({ type: "abort", place }),
-      endThread: () => void this.#thread.terminate(),
+      endThread: () => {
+        this.#death ??= NEIGHBOUR_ENDED;
+        void this.#thread.terminate();
+      },
     });
   }
 
@@ -224,24 +230,29 @@ export class Lane {
       outOfMemory: false,
       deliberate: false,
     };
-    const next = this.#board.next >>> 0;
-    this.#bootFailures = next > 0 ? 0 : this.#bootFailures + 1;
+    this.#bootFailures = this.#board.wasUsed ? 0 : this.#bootFailures + 1;
     const isUnusable = this.#bootFailures > MAX_BOOT_FAILURES;
     if (isUnusable && !this.#isReady) {
       this.#options.sink.broken(`task threads end before they are ready: ${alone.reason}`);
       return;
     }
+    this.#isReady = false;
     this.#options.sink.ended({
       lane: this.#number,
-      next,
+      next: this.#board.next >>> 0,
       ended: told,
       death: told.length > 0 ? NEIGHBOUR_ENDED : alone,
-      unusable: isUnusable
-        ? `Importing the flow's code on a worker ended its thread, ${this.#bootFailures} times in a row: ${alone.reason}.`
-        : undefined,
+      unusable: isUnusable ? this.#whyUnusable(alone.reason) : undefined,
     });
     if (this.#left !== undefined) return;
-    if (isUnusable) this.#reboot = this.#options.clock.after(REBOOT_MS, () => this.#startThread());
-    else this.#startThread();
+    if (this.#bootFailures <= 1) this.#startThread();
+    else this.#reboot = this.#options.clock.after(REBOOT_MS, () => this.#startThread());
+  }
+
+  #whyUnusable(reason: string): string {
+    const what = this.#isDisconnected
+      ? "A thread of a worker had no connection to the driver"
+      : "Importing the flow's code on a worker ended its thread";
+    return `${what}, ${this.#bootFailures} times in a row: ${reason}.`;
   }
 }

@@ -4,7 +4,7 @@ import { packReports, type ReportKindNumber } from "../wire/protocol.ts";
  * How long a finished task may wait for the next one's company, in milliseconds. Each batch costs the driver a wake-up,
  * and there the wake-ups of all lanes add up.
  */
-const MAX_WAIT_MS = 6;
+const MAX_WAIT_MS = 10;
 /** The longest batch: a large one delays its first task for nothing. */
 const MAX_BATCH = 1024;
 
@@ -16,6 +16,7 @@ export class ReportBuffer {
   #durationsUs: number[] = [];
   #outcomes: unknown[] = [];
   #firstAt = 0;
+  #lastAt = 0;
 
   get isEmpty(): boolean {
     return this.#ids.length === 0;
@@ -28,6 +29,7 @@ export class ReportBuffer {
     times: { startedAt: number; endedAt: number },
   ): void {
     if (this.#ids.length === 0) this.#firstAt = times.endedAt;
+    this.#lastAt = times.endedAt;
     this.#ids.push(task.id);
     this.#attempts.push(task.attempt);
     this.#kinds.push(kind);
@@ -35,9 +37,10 @@ export class ReportBuffer {
     this.#outcomes.push(outcome);
   }
 
-  /** Whether the oldest one has waited long enough. */
-  isDue(now: number): boolean {
-    return this.#ids.length > 0 && (now - this.#firstAt >= MAX_WAIT_MS || this.#ids.length >= MAX_BATCH);
+  /** Whether the oldest one had waited long enough when the latest one ended. */
+  get isDue(): boolean {
+    const count = this.#ids.length;
+    return count > 0 && (this.#lastAt - this.#firstAt >= MAX_WAIT_MS || count >= MAX_BATCH);
   }
 
   /** All of them, packed, and the buffer is empty again. */

@@ -55,6 +55,11 @@ export class TaskBoard {
     return Atomics.load(this.#words, NEXT);
   }
 
+  /** Whether the thread ever came to begin a task. */
+  get wasUsed(): boolean {
+    return Atomics.load(this.#words, PLACES_USED) > 0;
+  }
+
   /**
    * Task thread: the task of this number begins at `place`, which must be free. `false` when it was taken back, and must
    * not begin. It has its place before it counts as begun: what the main thread takes back, it has not overlooked.
@@ -117,10 +122,12 @@ export class TaskBoard {
       const standing = word & STANDING_MASK;
       if (standing === FREE || (standing === BEGINNING && !options.beginning)) continue;
       const turn = word >> STANDING_BITS;
-      const attempt = { id: words[at + ID]! >>> 0, attempt: words[at + ATTEMPT]!, fn: words[at + FUNCTION]! };
+      const id = Atomics.load(words, at + ID) >>> 0;
+      const attempt = Atomics.load(words, at + ATTEMPT);
+      const fn = Atomics.load(words, at + FUNCTION);
       // Else the place was taken by another one while it was read.
       if (Atomics.load(words, at) >> STANDING_BITS !== turn) continue;
-      found.push({ ...attempt, place, turn, ending: endReason(word) });
+      found.push({ id, attempt, fn, place, turn, ending: endReason(word) });
     }
     return found;
   }

@@ -182,7 +182,7 @@ class TaskThread {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#freePlaces.length > 0 && this.#startNext()) {
-      if (this.#reports.isDue(performance.now())) this.#flush();
+      if (this.#reports.isDue) this.#flush();
     }
     this.#pumping = false;
     if (this.#batches.size === 0 || this.#freePlaces.length === 0) this.#flush();
@@ -201,7 +201,7 @@ class TaskThread {
       return false;
     }
     if (fn.averageMs > SHORT_TASK_MS) {
-      // What finished before must not be lost with a task that may end this thread, or keep it for long.
+      // What finished before must not wait for a task that may keep this thread for long, or be lost with one that ends it.
       this.#flush();
       if (!this.#link!.isClear) {
         void this.#link!.drained().then(() => this.#pump());
@@ -264,17 +264,20 @@ class TaskThread {
 
   #call(attempt: Attempt, args: unknown[]): void {
     let result: unknown;
+    let isPending: boolean;
     try {
       result = contextStorage.run(attempt.scope, invoke, attempt.fn.call!, args);
+      // What looks like a promise is the user's own, and may throw as well: an async function's never does.
+      isPending = isThenable(result);
     } catch (error) {
       this.#fail(attempt, error);
       return;
     }
-    if (isThenable(result)) this.#wait(attempt, result);
+    if (isPending) this.#wait(attempt, Promise.resolve(result));
     else this.#succeed(attempt, result);
   }
 
-  #wait(attempt: Attempt, result: PromiseLike<unknown>): void {
+  #wait(attempt: Attempt, result: Promise<unknown>): void {
     this.#waiting.set(attempt.place, attempt);
     result.then(
       (value) => this.#settled(attempt, () => this.#succeed(attempt, value)),

@@ -194,6 +194,8 @@ export class Worker {
 
   async #lostEngine(reason: string): Promise<void> {
     if (this.#ended || this.#leaving) return;
+    // They have lost it as well, and would dial again.
+    this.#lanes.stop();
     // A driver that was killed leaves its blobs behind: its workers are the last who can remove them.
     const engineGone = this.#watch === undefined ? process.ppid !== PARENT : await this.#watch.isDriverGone();
     this.#end(WorkerExitCode.engineLost, { reason, engineGone });

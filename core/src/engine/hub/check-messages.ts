@@ -59,7 +59,10 @@ export function checkLaneEnded(message: unknown): LaneEndedMessage {
     typeof death.outOfMemory === "boolean" &&
     typeof death.deliberate === "boolean" &&
     (unusable === undefined || typeof unusable === "string");
-  if (fits) return { lane, next, ended, death, unusable };
+  if (fits) {
+    const { reason, outOfMemory, deliberate } = death;
+    return { lane, next, ended, death: { reason, outOfMemory, deliberate }, unusable };
+  }
   throw new MusterError("PROTOCOL", "A worker told of the end of a thread in a way that makes no sense.");
 }
 

@@ -24,7 +24,7 @@ const CLOSE_MS = 1000;
 /** A silent connection is probed so often, in milliseconds: a worker that is gone is then found to be. */
 const KEEP_ALIVE_MS = 15_000;
 /** Connections that have not shown the token yet; more are closed, so that strangers cost little. */
-const MAX_STRANGERS = 1024;
+const MAX_STRANGERS = 4096;
 
 /**
  * The engine that is embedded in the driver: a server that workers dial out to. It hears nobody who does not show the

@@ -25,6 +25,8 @@ import { checkLaneEnded, checkLog, checkPairs, checkReturned } from "./check-mes
 
 /** What the hub hears from one worker. */
 export interface ConnectionSink {
+  /** The worker is gone or about to be: no more tasks for it. Its threads may still have something to say. */
+  closing(connection: WorkerConnection): void;
   laneOpened(connection: WorkerConnection, lane: number): void;
   /** All that its thread said has been heard. */
   laneEnded(connection: WorkerConnection, message: LaneEndedMessage): void;
@@ -46,15 +48,17 @@ export interface ConnectionOptions {
   readonly blobPath: (id: string) => string;
 }
 
-/** A lane: the connection of a task thread, and what the worker said of the thread's end. Each may come first. */
-interface LaneEnd {
-  channel: Channel | undefined;
+/** The connection of a task thread, and what its worker said of the thread's end. */
+interface OpenLane {
+  readonly channel: Channel;
   isClosed: boolean;
   ended: LaneEndedMessage | undefined;
 }
 
 /** When a worker's own connection has closed, those of its threads have so long to do the same, in milliseconds. */
 const LANES_CLOSE_MS = 1000;
+/** Of lanes that were never opened, so many a thread are remembered. */
+const MAX_NEVER_OPENED = 4;
 
 /**
  * The hub's end of the links to one worker: one for the worker itself, and a lane for each of its task threads. Whatever
@@ -69,7 +73,9 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
   readonly #functions = new FunctionMessages();
-  readonly #lanes = new Map<number, LaneEnd>();
+  readonly #lanes = new Map<number, OpenLane>();
+  /** The latest lanes whose threads ended before they were heard here: such a connection may still be on its way. */
+  readonly #neverOpened = new Set<number>();
   #openLanes = 0;
   #goodbye: string | undefined;
   #end: { readonly drained: boolean; readonly reason: string } | undefined;
@@ -94,15 +100,16 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     this.#send(FrameType.welcome, message);
   }
 
-  /** @throws MusterError `PROTOCOL` when the lane is there already, or more are than the worker has threads */
+  /** @throws MusterError `PROTOCOL` when the lane is or was there already, or the worker has too many */
   openLane(number: number, channel: Channel): ChannelListener {
-    const known = this.#lanes.get(number);
-    if (this.#end !== undefined || known?.channel !== undefined || this.#openLanes >= this.#hello.threads)
+    // A thread that takes another one's place may be heard before that one's connection is seen to close.
+    const isTooMany = this.#openLanes >= 2 * this.#hello.threads;
+    if (isTooMany || this.#end !== undefined || this.#lanes.has(number) || this.#neverOpened.delete(number))
       throw new MusterError("PROTOCOL", `The worker ${this.workerId} cannot have another lane ${number}.`);
-    const lane: LaneEnd = { channel, isClosed: false, ended: known?.ended };
+    const lane: OpenLane = { channel, isClosed: false, ended: undefined };
     this.#lanes.set(number, lane);
     this.#openLanes++;
-    if (lane.ended === undefined) this.#sink.laneOpened(this, number);
+    this.#sink.laneOpened(this, number);
     return {
       frame: (type, body) => {
         if (type === FrameType.reports) this.#sink.reports(this, number, body);
@@ -111,7 +118,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
       closed: () => {
         this.#openLanes--;
         lane.isClosed = true;
-        this.#laneEnded(number, lane);
+        this.#tellLaneEnded(number, lane);
         this.#tellClosed();
       },
     };
@@ -124,7 +131,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   }
 
   tasks(lane: number, parts: readonly Uint8Array[]): void {
-    this.#lanes.get(lane)?.channel?.send(FrameType.tasks, ...parts);
+    this.#lanes.get(lane)?.channel.send(FrameType.tasks, ...parts);
   }
 
   cancel(message: CancelMessage): void {
@@ -162,7 +169,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
 
   destroy(): void {
     this.#channel.destroy();
-    for (const { channel } of this.#lanes.values()) channel?.destroy();
+    for (const { channel } of this.#lanes.values()) channel.destroy();
   }
 
   frame(type: number, body: Buffer): void {
@@ -196,6 +203,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     void this.#receiver.close();
     const drained = this.#goodbye !== undefined;
     this.#end = { drained, reason: this.#goodbye ?? error?.message ?? "the connection closed" };
+    this.#sink.closing(this);
     if (this.#openLanes > 0) this.#lanesClose = this.#clock.after(LANES_CLOSE_MS, () => this.destroy());
     this.#tellClosed();
   }
@@ -207,17 +215,24 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   }
 
   #heardLaneEnded(message: LaneEndedMessage): void {
-    const lane = this.#lanes.get(message.lane) ?? { channel: undefined, isClosed: false, ended: undefined };
+    const lane = this.#lanes.get(message.lane);
+    if (lane === undefined) {
+      this.#neverOpened.add(message.lane);
+      if (this.#neverOpened.size > MAX_NEVER_OPENED * this.#hello.threads) {
+        const [oldest] = this.#neverOpened;
+        this.#neverOpened.delete(oldest!);
+      }
+      return;
+    }
     lane.ended = message;
-    this.#lanes.set(message.lane, lane);
-    this.#laneEnded(message.lane, lane);
+    this.#tellLaneEnded(message.lane, lane);
   }
 
   /** What a thread told before its end is heard before its end is. */
-  #laneEnded(number: number, lane: LaneEnd): void {
-    if (!lane.isClosed || lane.ended === undefined) return;
+  #tellLaneEnded(number: number, { isClosed, ended }: OpenLane): void {
+    if (!isClosed || ended === undefined) return;
     this.#lanes.delete(number);
-    this.#sink.laneEnded(this, lane.ended);
+    this.#sink.laneEnded(this, ended);
   }
 
   #sendBlob(id: string): void {

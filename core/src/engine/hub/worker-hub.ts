@@ -47,6 +47,7 @@ export abstract class WorkerHub extends WireEngine {
     this.#heartbeatMs = options.heartbeatMs ?? 1000;
     this.#workerTimeoutMs = options.workerTimeoutMs ?? 30_000;
     this.#sink = {
+      closing: ({ workerId }) => this.dispatcher.drainWorker(workerId),
       laneOpened: ({ workerId }, lane) => this.dispatcher.addLane(workerId, lane),
       laneEnded: ({ workerId }, message) => this.dispatcher.laneEnded(workerId, message),
       reports: ({ workerId }, lane, body) => this.dispatcher.reported(workerId, lane, body),
@@ -128,11 +129,13 @@ export abstract class WorkerHub extends WireEngine {
       heartbeatMs: this.#heartbeatMs,
       blobs: { directory: this.blobs.directory, proof: this.blobs.proof },
     });
-    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
     this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
+    // Who hears it may want the worker to drain at once.
+    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
     return connection;
   }
 
+  /** Whoever showed the run's token may: all its workers run the same flow's code, and trust each other as much. */
   #laneOf({ workerId, lane }: LaneMessage): WorkerConnection {
     const connection = this.#byWorker.get(workerId);
     if (connection !== undefined) return connection;
