@@ -2,6 +2,9 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { TaskRun } from "./task-run.ts";
 
+/** Far more than what is sent ahead to a few workers at once, and soon submitted. */
+const MANY = 1024;
+
 export interface AttemptsOptions {
   readonly engine: Pick<Engine, "submit" | "cancel">;
   readonly clock: Clock;
@@ -31,9 +34,13 @@ export class Attempts {
     return this.#running;
   }
 
-  /** Makes the next attempt. All that are made in one turn go to the engine together. */
+  /**
+   * Makes the next attempt. Those that are made in one turn go to the engine together; when they are many, not all at
+   * its end: workers need not wait until the last of a million is there.
+   */
   make(run: TaskRun): void {
     this.#ready.push(run);
+    if (this.#ready.length >= MANY) this.#submit();
     if (this.#isSubmitting) return;
     this.#isSubmitting = true;
     queueMicrotask(() => this.#submit());

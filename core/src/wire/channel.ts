@@ -15,8 +15,8 @@ const SMALL_BYTES = 4096;
 const SLAB_BYTES = 32_768;
 
 /**
- * Frames over a stream, in both directions. What is sent within one turn of the event loop leaves in one system
- * call, so that sending many small frames costs no more than sending them together. It leaves at the end of the turn,
+ * Frames over a stream, in both directions. Small ones that are sent within one turn of the event loop leave in one
+ * system call, so that sending many costs no more than sending them together. They leave at the end of the turn,
  * after what has come was read: a write to a peer that is gone throws away what of its last words was not.
  */
 export class Channel implements FrameLink {
@@ -64,7 +64,12 @@ export class Channel implements FrameLink {
     let bytes = 0;
     for (const part of body) bytes += part.byteLength;
     if (bytes <= SMALL_BYTES) this.#addSmall(type, body, bytes);
-    else this.#parts.push(...this.#takeSlab(), ...frameParts(type, ...body));
+    else {
+      this.#parts.push(...this.#takeSlab(), ...frameParts(type, ...body));
+      // It is worth a system call of its own, and this turn may take long.
+      this.flush();
+      return;
+    }
     if (this.#planned) return;
     this.#planned = true;
     setImmediate(() => this.flush());
