@@ -2,8 +2,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { TaskRun } from "./task-run.ts";
 
-/** Far more than what is sent ahead to a few workers at once, and soon submitted. */
-const MANY = 1024;
+/** Enough for some workers to begin with, and soon submitted. */
+const MANY = 256;
 
 export interface AttemptsOptions {
   readonly engine: Pick<Engine, "submit" | "cancel">;
