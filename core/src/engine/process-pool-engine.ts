@@ -24,6 +24,8 @@ const DEATH_TIMEOUT_MS = 30_000;
 export class ProcessPoolEngine extends HubEngine {
   readonly #options: ProcessPoolOptions;
   readonly #children = new Map<string, ChildProcess>();
+  /** Those that are still on their way here. */
+  readonly #booting = new Set<string>();
   #listener: EngineListener | undefined;
   #started = 0;
   #bootFailures = 0;
@@ -33,7 +35,9 @@ export class ProcessPoolEngine extends HubEngine {
     super(options);
     this.#options = options;
     this.subscribe((event) => {
-      if (event.type === "joined") this.#bootFailures = 0;
+      if (event.type !== "joined") return;
+      this.#booting.delete(event.id);
+      this.#bootFailures = 0;
     });
   }
 
@@ -45,6 +49,8 @@ export class ProcessPoolEngine extends HubEngine {
 
   protected override async end(): Promise<void> {
     this.#ending = true;
+    // They would find nobody, and complain about it.
+    for (const id of this.#booting) this.#children.get(id)?.kill("SIGKILL");
     await super.end();
     await Promise.all(Array.from(this.#children.values(), killed));
   }
@@ -56,6 +62,7 @@ export class ProcessPoolEngine extends HubEngine {
       env: { ...process.env, ...this.#env(id) },
     });
     this.#children.set(id, child);
+    this.#booting.add(id);
     const lines = lastLines(child);
     child.on("error", (error) => this.#ended(id, { reason: error.message, lastLines: [] }));
     child.on("exit", (code, signal) => {
@@ -72,6 +79,7 @@ export class ProcessPoolEngine extends HubEngine {
   }
 
   #ended(id: string, death: Parameters<WorkerHub["reportDeath"]>[1]): void {
+    this.#booting.delete(id);
     if (!this.#children.delete(id) || this.#ending) return;
     this.reportDeath(id, death);
     if (++this.#bootFailures > MAX_BOOT_FAILURES) {
