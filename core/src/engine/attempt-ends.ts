@@ -1,8 +1,8 @@
 import { MusterError } from "../base/errors.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
-import type { LaneEndedMessage } from "../wire/protocol.ts";
+import { isBefore, type LaneEndedMessage } from "../wire/protocol.ts";
 import type { TaskReport } from "./engine.ts";
-import { type InFlight, isBefore } from "./in-flight.ts";
+import type { InFlight } from "./in-flight.ts";
 
 type Kind = TaskReport["kind"];
 

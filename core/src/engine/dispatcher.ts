@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import {
+  isBefore,
   type LaneEndedMessage,
   packTasks,
   type ReturnedMessage,
@@ -12,7 +13,7 @@ import {
 } from "../wire/protocol.ts";
 import { endOf, endsWithLane, lossOf, reportKind } from "./attempt-ends.ts";
 import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
-import { type InFlight, InFlightTable, isBefore, type LaneState, type WorkerState } from "./in-flight.ts";
+import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
 import { ResourceQueues, type Resources } from "./resource-queues.ts";
 import type { WireValues } from "./wire-values.ts";
 import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
@@ -162,11 +163,9 @@ export class Dispatcher {
     this.#stopFeeding(worker);
     this.#workers.delete(id);
     const reports: TaskReport[] = [];
-    for (const lane of worker.lanes.values()) {
-      for (const entry of this.#inFlight.at(lane)) {
-        this.#inFlight.remove(entry);
-        reports.push(lossOf(entry, death));
-      }
+    for (const entry of this.#inFlight.of(worker)) {
+      this.#inFlight.remove(entry);
+      reports.push(lossOf(entry, death));
     }
     // What it held of resources that it shared is free again.
     this.#feedHungry();

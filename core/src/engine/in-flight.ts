@@ -93,9 +93,9 @@ export class InFlightTable {
   at(lane: LaneState): InFlight[] {
     return [...this.#entries.values()].filter((entry) => entry.lane === lane);
   }
-}
 
-/** Of two numbers of tasks at one lane, which are never far apart. */
-export function isBefore(number: number, other: number): boolean {
-  return ((other - number) | 0) > 0;
+  /** What lies at any lane of this worker. */
+  of(worker: WorkerState): InFlight[] {
+    return [...this.#entries.values()].filter((entry) => entry.lane.worker === worker);
+  }
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { MusterError } from "../base/errors.ts";
 import { workerEnv } from "../cluster/worker-env.ts";
+import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { workerFile } from "../worker/worker-file.ts";
 import type { EngineListener } from "./engine.ts";
 import { HubEngine } from "./hub/hub-engine.ts";
-import type { WorkerHub, WorkerHubOptions } from "./hub/worker-hub.ts";
+import type { WorkerHubOptions } from "./hub/worker-hub.ts";
 
 export interface ProcessPoolOptions extends WorkerHubOptions {
   readonly processes: number;
@@ -78,7 +79,7 @@ export class ProcessPoolEngine extends HubEngine {
     });
   }
 
-  #ended(id: string, death: Parameters<WorkerHub["reportDeath"]>[1]): void {
+  #ended(id: string, death: WorkerDeath): void {
     this.#booting.delete(id);
     if (!this.#children.delete(id) || this.#ending) return;
     this.reportDeath(id, death);

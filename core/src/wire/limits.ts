@@ -6,3 +6,9 @@ export const PROOF_FILE = "proof";
 
 /** Where files are memory, on Linux. */
 export const MEMORY_DIRECTORY = "/dev/shm";
+
+/**
+ * A silent connection is probed so often, in milliseconds: what lies between must not forget one whose task takes long,
+ * and one whose other end is gone is found to be.
+ */
+export const KEEP_ALIVE_MS = 15_000;

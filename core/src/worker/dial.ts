@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { KEEP_ALIVE_MS } from "../wire/limits.ts";
 import { preamble } from "../wire/protocol.ts";
 
 export interface DialTarget {
@@ -7,9 +8,6 @@ export interface DialTarget {
   /** PEM of the one certificate to trust; undefined: without TLS. */
   readonly certificate: string | undefined;
 }
-
-/** A silent connection is probed so often, in milliseconds: what lies between must not forget one whose task takes long. */
-const KEEP_ALIVE_MS = 15_000;
 
 /**
  * Connects to the driver, and says who is there: what is written to the socket follows that.

@@ -2,6 +2,7 @@ import { type Transferable, Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../base/clock.ts";
 import {
   type CancelMessage,
+  isBefore,
   type LaneEndedMessage,
   ReportKind,
   type ReturnedMessage,
@@ -103,7 +104,7 @@ export class Lane {
   /** Takes back what has not begun of the tasks before number `end`. */
   recall(end: number): void {
     const from = this.#board.takeBack(end);
-    if (((end - from) | 0) > 0) this.#options.sink.returned({ lane: this.#number, from: from >>> 0, end });
+    if (isBefore(from, end)) this.#options.sink.returned({ lane: this.#number, from: from >>> 0, end });
   }
 
   cancel({ id, attempt, end, graceMs }: CancelMessage): void {

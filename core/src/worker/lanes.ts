@@ -16,7 +16,7 @@ export interface LanesSink extends Omit<LaneSink, "blob"> {
   /** Brings a blob into the blob directory. */
   fetchBlob(id: string): Promise<void>;
   /** Makes sure that the engine has a blob that lies in the blob directory. */
-  storeBlob(id: string, byteLength: number): Promise<void>;
+  storeBlob(id: string): Promise<void>;
 }
 
 export interface LanesOptions {
@@ -133,10 +133,9 @@ export class Lanes {
     return { message, transfer: link.kind === "port" ? [link.port] : [] };
   }
 
-  #moveBlob(lane: Lane, message: BlobMessage): void {
-    const { id } = message;
+  #moveBlob(lane: Lane, { type, id }: BlobMessage): void {
     const { sink } = this.#options;
-    const done = message.type === "blobGet" ? sink.fetchBlob(id) : sink.storeBlob(id, message.byteLength);
+    const done = type === "blobGet" ? sink.fetchBlob(id) : sink.storeBlob(id);
     done.then(
       () => lane.tell({ type: "blob", id, error: undefined }),
       (error: unknown) => lane.tell({ type: "blob", id, error: String(error) }),

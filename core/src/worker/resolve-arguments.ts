@@ -1,14 +1,35 @@
 import { MusterError } from "../base/errors.ts";
 import type { EncodedParts } from "../wire/blob-file.ts";
 import { unflatten } from "../wire/blob-format.ts";
-import { Tag, type TaskBody, unpackMessage, type WireArgument, type WireValue } from "../wire/protocol.ts";
+import {
+  Tag,
+  type TaskBodies,
+  type TaskBody,
+  unpackMessage,
+  type WireArgument,
+  type WireValue,
+} from "../wire/protocol.ts";
 import { decodeValue, Ref, type RefRange } from "../wire/values.ts";
 
 /** Fetches a large value. */
 export type BlobSource = (id: string) => Promise<EncodedParts>;
 
-/** The arguments that a body stands for: at once, or, when large values have to be fetched first, later. */
-export function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promise<unknown[]> {
+/** The arguments of one task of a batch: at once, or, when large values have to be fetched first, later. */
+export function argumentsAt(
+  [allArgs, allDependencies]: TaskBodies,
+  index: number,
+  blobs: BlobSource,
+): unknown[] | Promise<unknown[]> {
+  const args = allArgs[index]!;
+  const dependencies = allDependencies?.[index];
+  if (dependencies === undefined || !("blob" in dependencies))
+    return resolveArguments({ args, dependencies }, blobs);
+  return fetchDependencies(dependencies.blob[1], blobs).then((all) =>
+    resolveArguments({ args, dependencies: all }, blobs),
+  );
+}
+
+function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promise<unknown[]> {
   const { args, dependencies = NONE } = body;
   let wanted: Set<string> | undefined;
   for (let index = 0; index < args.length; index++) wanted = collectBlobs(args[index], wanted);
@@ -23,7 +44,7 @@ export function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] |
 const NONE: readonly WireValue[] = [];
 
 /** Dependencies that are so many that they came as a blob. */
-export async function fetchDependencies(id: string, blobs: BlobSource): Promise<readonly WireValue[]> {
+async function fetchDependencies(id: string, blobs: BlobSource): Promise<readonly WireValue[]> {
   const { meta } = await blobs(id);
   return unpackMessage<readonly WireValue[]>(meta);
 }

@@ -1,3 +1,5 @@
+import { isBefore } from "../wire/protocol.ts";
+
 /**
  * What a task thread has begun, in memory that the worker's main thread sees while the task thread is busy. The tasks of
  * a thread are numbered in the order in which they come. One word says which number is the next to begin: the task thread
@@ -106,7 +108,7 @@ export class TaskBoard {
   takeBack(end: number): number {
     for (;;) {
       const next = this.next;
-      if (((end - next) | 0) <= 0) return end;
+      if (!isBefore(next, end)) return end;
       if (Atomics.compareExchange(this.#words, NEXT, next, end | 0) === next) return next;
     }
   }

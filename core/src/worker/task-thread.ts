@@ -9,7 +9,6 @@ import type { FrameLink } from "../wire/frame-link.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
   FrameType,
-  type LargeDependencies,
   type LogMessage,
   packMessage,
   ReportKind,
@@ -18,17 +17,16 @@ import {
   readTaskBatch,
   type TaskBodies,
   unpackMessage,
-  type WireValue,
 } from "../wire/protocol.ts";
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
 import { ReportBuffer } from "./report-buffer.ts";
-import { type BlobSource, fetchDependencies, resolveArguments } from "./resolve-arguments.ts";
+import { argumentsAt, type BlobSource } from "./resolve-arguments.ts";
 import { TaskBoard } from "./task-board.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
 import { openThreadLink } from "./thread-link.ts";
 import type { FromThread, ThreadData, ThreadLink, ToThread } from "./thread-messages.ts";
-import { PrintCount, sendOutputTo } from "./thread-output.ts";
+import { PRINT_MS, PrintCount, sendOutputTo } from "./thread-output.ts";
 import { provideUserApi } from "./user-api.ts";
 
 /** Tasks that came together. `next` is the first that has not been looked at. */
@@ -53,8 +51,6 @@ interface Attempt {
 
 /** A task whose recent runs took longer than this is not made to wait, nor others for it, in milliseconds. */
 const SHORT_TASK_MS = 0.5;
-/** What tasks printed has so long to be printed before their ends are told, in milliseconds. */
-const PRINT_MS = 500;
 
 /**
  * A thread that runs user code, and nothing else does. Batches of tasks come in from the engine and batches of ends go
@@ -70,6 +66,7 @@ class TaskThread {
   readonly #freePlaces: number[];
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
+  readonly #blobSource: BlobSource = (id) => this.#blobs.get(id);
   readonly #reports = new ReportBuffer();
   readonly #batches = new Deque<Batch>();
   /** Attempts that wait for something, by place. */
@@ -232,7 +229,7 @@ class TaskThread {
     }
     let args: unknown[] | Promise<unknown[]>;
     try {
-      args = this.#arguments(batch.bodies, index);
+      args = argumentsAt(batch.bodies, index, this.#blobSource);
     } catch (error) {
       this.#fail(attempt, error);
       return;
@@ -243,23 +240,6 @@ class TaskThread {
         args.then((ready) => contextStorage.run(attempt.scope, fn.call!, ...ready)),
       );
     else this.#call(attempt, args);
-  }
-
-  #arguments(bodies: TaskBodies, index: number): unknown[] | Promise<unknown[]> {
-    const [allArgs, allDependencies] = bodies;
-    const args = allArgs[index]!;
-    const dependencies = allDependencies?.[index];
-    const blobs: BlobSource = (id) => this.#blobs.get(id);
-    if (dependencies === undefined || Array.isArray(dependencies)) {
-      return resolveArguments(
-        { args, dependencies: dependencies as readonly WireValue[] | undefined },
-        blobs,
-      );
-    }
-    const { blob } = dependencies as LargeDependencies;
-    return fetchDependencies(blob[1], blobs).then((all) =>
-      resolveArguments({ args, dependencies: all }, blobs),
-    );
   }
 
   #call(attempt: Attempt, args: unknown[]): void {

@@ -31,10 +31,9 @@ export class ThreadBlobs {
   /** Keeps a value. What is given, now or later, says that the engine has it, so that the worker may die. */
   put(encoded: Encoded): BlobValue | Promise<BlobValue> {
     const id = `${this.#prefix}-${++this.#made}`;
-    const { byteLength } = encoded;
     writeBlobFile(this.#path(id), encoded);
-    const blob: BlobValue = [Tag.blob, id, byteLength];
-    return this.#place!.isShared ? blob : this.#ask({ type: "blobPut", id, byteLength }).then(() => blob);
+    const blob: BlobValue = [Tag.blob, id, encoded.byteLength];
+    return this.#place!.isShared ? blob : this.#ask({ type: "blobPut", id }).then(() => blob);
   }
 
   async get(id: string): Promise<EncodedParts> {

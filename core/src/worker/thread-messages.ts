@@ -57,4 +57,4 @@ export type FromThread =
   /** The thread wants this blob in its directory. */
   | { readonly type: "blobGet"; readonly id: string }
   /** The thread wrote this blob to its directory; an answer says when the engine has it. */
-  | { readonly type: "blobPut"; readonly id: string; readonly byteLength: number };
+  | { readonly type: "blobPut"; readonly id: string };

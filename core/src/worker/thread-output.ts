@@ -3,6 +3,9 @@ import type { MessagePort } from "node:worker_threads";
 import { withDeadline } from "../base/wait.ts";
 import type { FromThread } from "./thread-messages.ts";
 
+/** What was printed has so long to leave this process before the ends of tasks, or its own, are told, in milliseconds. */
+export const PRINT_MS = 500;
+
 /** Prints on their way from a task thread to the main thread, which alone prints; in memory that both see. */
 export class PrintCount {
   readonly buffer: SharedArrayBuffer;

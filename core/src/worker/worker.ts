@@ -20,7 +20,7 @@ import { DriverWatch } from "./driver-watch.ts";
 import { WorkerExitCode } from "./exit-code.ts";
 import { Lanes } from "./lanes.ts";
 import type { ThreadLink } from "./thread-messages.ts";
-import { allPrinted } from "./thread-output.ts";
+import { allPrinted, PRINT_MS } from "./thread-output.ts";
 import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {
@@ -32,10 +32,7 @@ export interface WorkerOptions {
     frame(type: number, body: Buffer): void;
     closed(error?: Error): void;
   }) => Channel;
-  /**
-   * How to tell whether a silent driver lives. Undefined where the connection itself ends with the driver: then
-   * nothing else is looked at.
-   */
+  /** How to tell whether a silent driver lives. Undefined where its address does not say: only the connection counts. */
   readonly pulse: DriverPulse | undefined;
   /** How the task threads reach the engine. */
   readonly threadLink: ThreadLink;
@@ -43,11 +40,6 @@ export interface WorkerOptions {
   readonly ended: (code: number, reason?: string) => void;
   readonly clock?: Clock;
 }
-
-/** What was printed has so long to leave before a worker ends, in milliseconds. */
-const PRINT_MS = 500;
-/** Who started this process; another one adopts it when that one ends. */
-const PARENT = process.ppid;
 
 /**
  * The main thread of a worker process: it never runs user code, and can therefore answer for the threads that do. Tasks
@@ -197,7 +189,7 @@ export class Worker {
     // They have lost it as well, and would dial again.
     this.#lanes.stop();
     // A driver that was killed leaves its blobs behind: its workers are the last who can remove them.
-    const engineGone = this.#watch === undefined ? process.ppid !== PARENT : await this.#watch.isDriverGone();
+    const engineGone = (await this.#watch?.isDriverGone()) ?? false;
     this.#end(WorkerExitCode.engineLost, { reason, engineGone });
   }
 

@@ -5,6 +5,7 @@ import { MusterError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/wait.ts";
 import type { EngineEndpoint, HubAddress } from "../../cluster/provider.ts";
 import type { WorkerLink } from "../../cluster/worker-link.ts";
+import { KEEP_ALIVE_MS } from "../../wire/limits.ts";
 import { preamble, TOKEN_BYTES } from "../../wire/protocol.ts";
 import type { EngineListener } from "../engine.ts";
 import { createIdentity, type Identity } from "./certificate.ts";
@@ -21,8 +22,6 @@ export interface HubEngineOptions extends WorkerHubOptions {
 const SOCKET_FILE = "hub";
 /** Workers have so long to close their connections, in milliseconds. */
 const CLOSE_MS = 1000;
-/** A silent connection is probed so often, in milliseconds: a worker that is gone is then found to be. */
-const KEEP_ALIVE_MS = 15_000;
 /** Connections that have not shown the token yet; more are closed, so that strangers cost little. */
 const MAX_STRANGERS = 4096;
 

@@ -108,8 +108,8 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
       throw new MusterError("PROTOCOL", `The worker ${this.workerId} cannot have another lane ${number}.`);
     const lane: OpenLane = { channel, isClosed: false, ended: undefined };
     this.#lanes.set(number, lane);
-    this.#openLanes++;
     this.#sink.laneOpened(this, number);
+    this.#openLanes++;
     return {
       frame: (type, body) => {
         if (type === FrameType.reports) this.#sink.reports(this, number, body);

@@ -145,9 +145,7 @@ export abstract class WorkerHub extends WireEngine {
   #left(connection: WorkerConnection, end: { drained: boolean; reason: string }): void {
     this.#missedBeats.delete(connection);
     const id = connection.workerId;
-    if (this.#byWorker.get(id) !== connection) return;
     this.#byWorker.delete(id);
-    this.dispatcher.drainWorker(id);
     this.#tell({ type: "left", id, ...end });
     const remove = (): void => {
       this.#dying.delete(id);
