@@ -41,7 +41,9 @@ export function unbundleablePackages(): Plugin {
         if (name === undefined || kind === "entry-point" || isBuiltin(path)) return undefined;
         const directory = packages.find(name, resolveDir);
         if (directory !== undefined) {
-          return name === "esbuild" || packages.isNative(directory) ? { path, external: true } : undefined;
+          if (name === "esbuild" || packages.isNative(directory)) return { path, external: true };
+          const entry = path === name ? packages.oddEntry(directory) : undefined;
+          return entry === undefined ? undefined : { path: entry };
         }
         // What a package requires only on some path of its code may be missing, as it may without a bundle.
         const optional = kind !== "import-statement" && /[\\/]node_modules[\\/]/.test(importer);

@@ -93,6 +93,47 @@ exports.rarely = () => require("not-installed-either");`,
   });
 });
 
+const ODD_VALUES = [false, true, 0, 7, null, "", [], ["./index.js"], {}, { a: 1 }];
+const ODD_FIELDS = ["main", "module", "exports", "type", "name", "version", "dependencies", "bin", "browser"];
+const MORE_ODD_FIELDS = [
+  "binary",
+  "gypfile",
+  "napi",
+  "scripts",
+  "files",
+  "workspaces",
+  "optionalDependencies",
+];
+
+test("whatever packages say of themselves, they are bundled if Node would import them", async () => {
+  const manifests = [...ODD_FIELDS, ...MORE_ODD_FIELDS].flatMap((field) =>
+    ODD_VALUES.map((value) => JSON.stringify({ [field]: value })),
+  );
+  // Node refuses those, too.
+  const refused = [
+    '{"exports":null}',
+    '{"exports":""}',
+    '{"exports":[]}',
+    '{"exports":{}}',
+    '{"exports":{"a":1}}',
+  ];
+  const texts = ["[]", "null", '\uFEFF{ "main": "./index.js" }', ...manifests].filter(
+    (text) => !refused.includes(text),
+  );
+  const imports = texts.map((_, index) => `import p${index} from "p${index}";`).join("\n");
+  await using project = await Project.create({
+    ...Object.fromEntries(
+      texts.flatMap((text, index) => [
+        [`node_modules/p${index}/package.json`, text],
+        [`node_modules/p${index}/index.js`, "module.exports = 1;"],
+      ]),
+    ),
+    "main.ts": `${TASK}${imports}\ntask("sum", () => ${texts.map((_, index) => `p${index}`).join(" + ")});`,
+  });
+  const unit = await project.bundle(["main.ts"]);
+  expect(await project.run(unit, [{ name: "sum" }])).toMatchObject([{ value: texts.length }]);
+});
+
 test("packages with native code and chosen ones are left out, and are imported from the project", async () => {
   const native = (name: string, manifest: object) => ({
     [`node_modules/${name}/package.json`]: JSON.stringify({ name, main: "index.js", ...manifest }),

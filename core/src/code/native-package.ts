@@ -1,15 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-
-/** What of a package.json tells a native addon. */
-interface Manifest {
-  readonly main?: string;
-  readonly gypfile?: boolean;
-  readonly binary?: unknown;
-  readonly napi?: unknown;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
+import { readManifest } from "./manifest.ts";
 
 const ADDON_LOADERS = [
   "bindings",
@@ -51,28 +43,47 @@ export class PackageFinder {
     return native;
   }
 
+  /** Its file, where only Node makes sense of what its package.json exports. */
+  oddEntry(directory: string): string | undefined {
+    if (!readManifest(directory).hasVoidExports) return undefined;
+    try {
+      return createRequire(join(directory, "package.json")).resolve(directory);
+    } catch {
+      // The bundler says what is missing.
+      return undefined;
+    }
+  }
+
   #lookUp(name: string, from: string): string | undefined {
     const directory = join(from, "node_modules", name);
-    if (readManifest(directory)) return directory;
+    // As for Node, which needs no package.json in it.
+    if (isDirectory(directory)) return directory;
     const parent = dirname(from);
     return parent === from ? undefined : this.find(name, parent);
   }
 }
 
 function hasMachineCode(directory: string): boolean {
-  const manifest = readManifest(directory) ?? {};
-  if (manifest.gypfile || manifest.binary || manifest.napi || manifest.main?.endsWith(".node")) return true;
-  if (Object.keys(manifest.optionalDependencies ?? {}).some((name) => PLATFORM_PACKAGE.test(name)))
-    return true;
-  if (ADDON_LOADERS.some((name) => manifest.dependencies?.[name] ?? manifest.optionalDependencies?.[name]))
-    return true;
-  return readdirSync(directory).some((name) => /^(?:binding\.gyp|prebuilds|.*\.node)$/.test(name));
+  const { main, gypfile, binary, napi, dependencies, optionalDependencies } = readManifest(directory);
+  if (gypfile || binary !== undefined || napi !== undefined || main?.endsWith(".node")) return true;
+  if ([...optionalDependencies].some((name) => PLATFORM_PACKAGE.test(name))) return true;
+  if (ADDON_LOADERS.some((name) => dependencies.has(name) || optionalDependencies.has(name))) return true;
+  return namesIn(directory).some((name) => /^(?:binding\.gyp|prebuilds|.*\.node)$/.test(name));
 }
 
-function readManifest(directory: string): Manifest | undefined {
+function isDirectory(path: string): boolean {
   try {
-    return JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest;
+    return statSync(path).isDirectory();
   } catch {
-    return undefined;
+    return false;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // It can be entered, but not listed.
+    return [];
   }
 }
