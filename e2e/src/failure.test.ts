@@ -284,13 +284,21 @@ test("whatever a task throws arrives as an error", async () => {
   expect((errors.at(-1) as Error).message.length).toBeLessThan(100_000);
 });
 
-test("a task that did not run has the error of the one that failed as its cause", async () => {
+test("a task that did not run has the error of the one that failed as its cause, and the flow has that error", async () => {
+  let thrown: unknown;
   const state = await flow({ name: "upstream", executor: localWorkers({ workers: 1 }) }, async () => {
-    await add(add(explode(1), 1), 1);
+    try {
+      await add(add(explode(1), 1), 1);
+    } catch (error) {
+      thrown = error;
+      throw error;
+    }
   }).run();
-  expect(state.error).toBeInstanceOf(UpstreamFailedError);
-  expect(state.error!.cause).toBeInstanceOf(UpstreamFailedError);
-  expect((state.error!.cause as Error).cause).toMatchObject({ remoteName: "RangeError", message: "no 1" });
+  expect(thrown).toBeInstanceOf(UpstreamFailedError);
+  const { cause } = thrown as Error;
+  expect(cause).toBeInstanceOf(UpstreamFailedError);
+  expect((cause as Error).cause).toBe(state.error);
+  expect(state.error).toMatchObject({ remoteName: "RangeError", message: "no 1" });
 });
 
 const spin = task({ name: "spin", timeout: 100 }, (): number => {

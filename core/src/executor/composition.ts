@@ -81,8 +81,10 @@ export function compose(blueprint: Blueprint): Composition {
       lookup: nodesOf,
       onReady: () => from.resolve(CLUSTER).cluster?.demandChanged(),
       onFailure: (failed) => {
-        if (from.resolve(RUN).failFast)
-          scheduler.cancelAll(`task "${failed.fn.name}" failed, and the flow fails fast`);
+        if (!from.resolve(RUN).failFast) return;
+        const { error, fn } = failed;
+        const reason = `task "${fn.name}" failed, and the flow fails fast`;
+        scheduler.cancelAll(reason, undefined, { name: fn.name, error });
       },
     });
     return scheduler;

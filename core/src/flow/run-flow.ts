@@ -4,7 +4,7 @@ import { contextStorage } from "../context/context.ts";
 import type { StateName } from "../events/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
-import type { UnseenFailure } from "../scheduler/scheduler.ts";
+import { type Failure, rootFailure } from "../scheduler/errors.ts";
 import type { TaskRun } from "../scheduler/task-run.ts";
 import { Cancellation } from "./cancellation.ts";
 import { runInside } from "./current-run.ts";
@@ -104,11 +104,13 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
     scheduler.closeSubmissions();
     await scheduler.idle();
     const unseen = scheduler.unseenFailures();
-    if (unseen.length === 0 && cancellation.reason === undefined) return new State("Success", { result });
-    if (cancellation.reason !== undefined) return cancelledState(cancellation.reason, unseen[0]?.error);
-    return new State<R>(unseen.some(({ state }) => state === "Crashed") ? "Crashed" : "Failed", {
-      message: describeFailures(unseen),
-      error: unseen[0]!.error,
+    const failures = rootFailures(unseen);
+    if (cancellation.reason !== undefined) return cancelledState(cancellation.reason, failures[0]?.error);
+    if (failures.length === 0) return new State("Success", { result });
+    const crashed = unseen.some(({ state }) => state === "Crashed") || failures.some(wasLost);
+    return new State<R>(crashed ? "Crashed" : "Failed", {
+      message: describeFailures(failures),
+      error: failures[0]!.error,
     });
   } catch (thrown) {
     // What the flow began and will not look at any more is not left running.
@@ -118,21 +120,31 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
   }
 }
 
-function failedState<R>(error: Error, cancellation: Cancellation): State<R> {
+function failedState<R>(thrown: Error, cancellation: Cancellation): State<R> {
+  const { error = thrown } = rootFailure({ name: "", error: thrown });
   if (cancellation.reason !== undefined) return cancelledState(cancellation.reason, error);
-  const wasLost = error instanceof MusterError && error.code === "WORKER_LOST";
-  return new State<R>(wasLost ? "Crashed" : "Failed", { error });
+  return new State<R>(wasLost({ error }) ? "Crashed" : "Failed", { error });
+}
+
+function wasLost({ error }: Pick<Failure, "error">): boolean {
+  return error instanceof MusterError && error.code === "WORKER_LOST";
+}
+
+/** What really failed, each once: what did not run for it is no failure of its own. */
+function rootFailures(unseen: readonly Failure[]): readonly Failure[] {
+  const roots = unseen.map(rootFailure);
+  return [...new Map(roots.map((root) => [root.error, root])).values()];
 }
 
 function cancelledState<R>(reason: string, error: Error | undefined): State<R> {
   return new State<R>("Cancelled", { message: `The run was cancelled: ${reason}.`, error });
 }
 
-function describeFailures(failures: readonly UnseenFailure[]): string {
+function describeFailures(failures: readonly Failure[]): string {
   const first = failures[0]!;
   const what =
     failures.length === 1
       ? `Task "${first.name}"`
       : `${failures.length} tasks, the first of them "${first.name}",`;
-  return `${what} did not succeed: ${first.error?.message ?? first.state}`;
+  return `${what} did not succeed: ${first.error?.message ?? "nobody knows why"}`;
 }

@@ -20,13 +20,34 @@ export class TaskTimeoutError extends MusterError {
   }
 }
 
-/** A task did not run, or was ended, because it was cancelled. */
+/** A task that did not succeed, and why. */
+export interface Failure {
+  /** Of the task. */
+  readonly name: string;
+  readonly error: Error | undefined;
+}
+
+/** Why all tasks of a run are cancelled. */
+export interface CancelReason {
+  readonly reason: string;
+  /** The task for whose failure the others are cancelled. */
+  readonly failed?: Failure | undefined;
+}
+
+/** A task did not run, or was ended, because it was cancelled; when another's failure is why, its error is the `cause`. */
 export class TaskCancelledError extends MusterError {
   readonly taskName: string;
+  /** The task that failed, if that is why. */
+  readonly upstream: string | undefined;
 
-  constructor(taskName: string, reason: string) {
-    super("TASK_CANCELLED", `Task "${taskName}" was cancelled: ${reason}`);
+  constructor(taskName: string, { reason, failed }: CancelReason) {
+    super(
+      "TASK_CANCELLED",
+      `Task "${taskName}" was cancelled: ${reason}`,
+      failed?.error && { cause: failed.error },
+    );
     this.taskName = taskName;
+    this.upstream = failed?.name;
   }
 
   static {
@@ -37,17 +58,31 @@ export class TaskCancelledError extends MusterError {
 /** A task did not run, because one that it depends on did not succeed; that one's error is the `cause`. */
 export class UpstreamFailedError extends MusterError {
   readonly taskName: string;
+  /** The task that it depends on. */
+  readonly upstream: string;
 
   constructor(taskName: string, upstream: string, cause: Error | undefined) {
     super("UPSTREAM_FAILED", `Task "${taskName}" did not run, since "${upstream}" did not succeed.`, {
       cause,
     });
     this.taskName = taskName;
+    this.upstream = upstream;
   }
 
   static {
     brand(UpstreamFailedError);
   }
+}
+
+/** What really failed, where a task did not run, or was cancelled, for another's failure, and that one for another's … */
+export function rootFailure(failure: Failure): Failure {
+  let { name, error } = failure;
+  while (error instanceof UpstreamFailedError || error instanceof TaskCancelledError) {
+    if (!(error.cause instanceof Error)) break;
+    name = error.upstream ?? name;
+    error = error.cause;
+  }
+  return { name, error };
 }
 
 /** The worker of a task was lost, and so were those of its next attempts. */

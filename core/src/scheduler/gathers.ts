@@ -29,9 +29,16 @@ export class Gathers {
     return this.#open.size;
   }
 
-  /** Lists that will not be, since an element or what they were mapped over failed. */
-  get failed(): Iterable<GatherRun> {
-    return this.#failed;
+  /**
+   * Lists that will have no elements, since what they were mapped over failed. Of all others it is elements that failed:
+   * who looks at the list has seen them, and who looks at each of them needs no list.
+   */
+  failedWithoutElements(): readonly GatherRun[] {
+    // The last to fail comes first: it may be a list of others.
+    const failed = [...this.#failed].reverse();
+    for (const { observed, children = [] } of failed)
+      if (observed) for (const child of children) child.observed = true;
+    return failed.filter(({ children }) => children === undefined).reverse();
   }
 
   /** The list of these nodes. */

@@ -13,7 +13,7 @@ import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
-import { TaskCancelledError, UpstreamFailedError } from "./errors.ts";
+import { type CancelReason, type Failure, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import { Gathers } from "./gathers.ts";
 import { type MapSource, packElements } from "./map-source.ts";
 import { RunFunction } from "./run-function.ts";
@@ -44,11 +44,8 @@ export interface SchedulerOptions {
 }
 
 /** A failure that nobody looked at. */
-export interface UnseenFailure {
-  /** Of the task. */
-  readonly name: string;
+export interface UnseenFailure extends Failure {
   readonly state: StateName;
-  readonly error: Error | undefined;
 }
 
 /**
@@ -68,7 +65,7 @@ export class Scheduler implements TaskRunOwner {
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
   #runs = 0;
   #idle: PromiseWithResolvers<void> | undefined;
-  #cancelled: string | undefined;
+  #cancelled: CancelReason | undefined;
   #open = true;
   #closed = false;
 
@@ -136,7 +133,7 @@ export class Scheduler implements TaskRunOwner {
    * Not at once: a flow that catches the error and submits again would otherwise keep the thread to itself, and no
    * signal or timer could end it.
    */
-  #refuse(run: TaskRun, reason: string): void {
+  #refuse(run: TaskRun, reason: CancelReason): void {
     const finish = (): void => {
       if (!run.isFinished) this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
     };
@@ -186,25 +183,29 @@ export class Scheduler implements TaskRunOwner {
     return this.#idle.promise;
   }
 
-  /** Ends all tasks that have not ended, and takes none that comes after. */
-  cancelAll(reason: string, graceMs: number = this.#options.cancelGraceMs): void {
-    this.#cancelled ??= reason;
+  /**
+   * Ends all tasks that have not ended, and takes none that comes after.
+   * @param failed the task for whose failure the others are cancelled
+   */
+  cancelAll(reason: string, graceMs: number = this.#options.cancelGraceMs, failed?: Failure): void {
+    const why = { reason, failed };
+    this.#cancelled ??= why;
     for (const run of this.#takeUnfinished()) {
       if (!this.#attempts.cancel(run, graceMs)) continue;
-      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
+      this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, why));
     }
   }
 
   /** The engine is gone: nothing that has not ended ever will. */
   failAll(error: Error): void {
-    this.#cancelled ??= error.message;
+    this.#cancelled ??= { reason: error.message };
     for (const run of this.#takeUnfinished()) this.#finish(run, "Crashed", error);
   }
 
   /** The engine is closed. What has not ended by now is cancelled, and so is all that still comes. */
   close(reason: string): void {
     this.#closed = true;
-    this.#cancelled ??= reason;
+    this.#cancelled ??= { reason };
     for (const run of this.#takeUnfinished())
       this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled));
   }
@@ -225,7 +226,7 @@ export class Scheduler implements TaskRunOwner {
 
   /** Failures that nobody looked at: neither awaited, nor handed on to a task. */
   unseenFailures(): readonly UnseenFailure[] {
-    return [...this.#failed, ...this.#gathers.failed]
+    return [...this.#failed, ...this.#gathers.failedWithoutElements()]
       .filter((node) => !node.observed)
       .map((node) => ({ name: nameOf(node), state: node.state, error: node.error }));
   }

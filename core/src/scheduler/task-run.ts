@@ -31,8 +31,8 @@ export abstract class Node {
     return isFinal(this.state);
   }
 
+  /** Whoever depends on it for more than a list's sake has observed it. */
   addDependent(dependent: Dependent): void {
-    this.observed = true;
     if (this.#dependents === undefined) this.#dependents = dependent;
     else if (Array.isArray(this.#dependents)) this.#dependents.push(dependent);
     else this.#dependents = [this.#dependents, dependent];
@@ -98,10 +98,8 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   /** Waits for the dependencies that have not ended. `false` when there are none. */
   awaitDependencies(): boolean {
     for (const dependency of this.dependencies) {
-      if (dependency.isFinished) {
-        dependency.observed = true;
-        continue;
-      }
+      dependency.observed = true;
+      if (dependency.isFinished) continue;
       this.waitingFor++;
       dependency.addDependent(this);
     }
@@ -154,7 +152,6 @@ export class GatherRun extends Node implements Dependent {
 
   /** The first that fails decides: there will be no list. */
   dependencyEnded(child: Node): void {
-    child.observed = true;
     this.#waitingFor--;
     if (this.isFinished) return;
     if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);

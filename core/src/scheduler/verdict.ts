@@ -2,7 +2,7 @@ import { MusterError, toError } from "../base/errors.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import type { TaskReport } from "../engine/engine.ts";
 import type { StateName } from "../events/event.ts";
-import { TaskCancelledError, TaskTimeoutError, WorkerLostError } from "./errors.ts";
+import { type CancelReason, TaskCancelledError, TaskTimeoutError, WorkerLostError } from "./errors.ts";
 import { delayBeforeRetry } from "./retry.ts";
 import type { TaskRun } from "./task-run.ts";
 
@@ -21,7 +21,7 @@ const UNKNOWN_DEATH: WorkerDeath = { reason: "its worker is gone", lastLines: []
  * ended for another task's sake.
  * @param cancelled why all tasks are cancelled, if they are: then none is tried again
  */
-export function judge(run: TaskRun, report: TaskReport, cancelled: string | undefined): Verdict {
+export function judge(run: TaskRun, report: TaskReport, cancelled: CancelReason | undefined): Verdict {
   switch (report.kind) {
     case "failure":
       return afterFailure(run, report.error!, cancelled);
@@ -30,17 +30,17 @@ export function judge(run: TaskRun, report: TaskReport, cancelled: string | unde
     case "lost":
       return cancelled === undefined ? afterLoss(run, report) : ended(run, cancelled);
     case "cancelled":
-      return ended(run, cancelled ?? "it was asked to");
+      return ended(run, cancelled ?? { reason: "it was asked to" });
     case "success":
       throw new MusterError("INTERNAL", `Task "${run.fn.name}" succeeded: there is nothing to decide.`);
   }
 }
 
-function ended(run: TaskRun, reason: string): Verdict {
+function ended(run: TaskRun, reason: CancelReason): Verdict {
   return { next: "end", state: "Cancelled", error: new TaskCancelledError(run.fn.name, reason) };
 }
 
-function afterFailure(run: TaskRun, error: Error, cancelled: string | undefined): Verdict {
+function afterFailure(run: TaskRun, error: Error, cancelled: CancelReason | undefined): Verdict {
   if (run.retriesLeft === 0 || cancelled !== undefined) return { next: "end", state: "Failed", error };
   run.retriesLeft--;
   try {
