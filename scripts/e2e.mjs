@@ -1,6 +1,6 @@
-// The slow tests: what every provider must do, and what takes long. `npm run e2e -- docker` runs the contract of one
-// provider, which must then be there, and `npm run e2e -- slow` what needs no provider's service; without a name all
-// run whose service can be reached.
+// The slow tests. `npm run e2e -- docker` runs the contract of one provider, which must then be there; `npm run e2e --
+// slow` what takes long and needs no service; `npm run e2e -- situations` the tables of situations, and behind it may
+// stand which files of them: `situations ends`. Without a name all run whose service can be reached.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -24,39 +24,44 @@ function vitest(...args) {
   });
 }
 
-/** The tests that take long and belong to no provider. */
-const SLOW = "slow";
+/** Suites that belong to no provider, each with a configuration of its own. */
+const SUITES = { slow: "e2e/vitest.config.ts", situations: "e2e/situations.vitest.config.ts" };
 
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
-const asked = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-const unknown = asked.find((name) => name !== SLOW && !Object.hasOwn(PROVIDERS, name));
-if (unknown !== undefined) {
-  console.error(
-    `e2e: nothing is called "${unknown}"; there are ${[...Object.keys(PROVIDERS), SLOW].join(", ")}.`,
-  );
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const isName = (word) => Object.hasOwn(PROVIDERS, word) || Object.hasOwn(SUITES, word);
+// Words behind the name of a suite that are no names themselves are parts of the names of its files.
+const firstFilter = words.findIndex((word) => !isName(word));
+const asked = firstFilter < 0 ? words : words.slice(0, firstFilter);
+const fileFilters = firstFilter < 0 ? [] : words.slice(firstFilter);
+if (fileFilters.length > 0 && (asked.length !== 1 || !Object.hasOwn(SUITES, asked[0]))) {
+  const names = [...Object.keys(PROVIDERS), ...Object.keys(SUITES)].join(", ");
+  console.error(`e2e: nothing is called "${fileFilters[0]}"; there are ${names}.`);
   process.exit(2);
 }
-const providers = asked.length > 0 ? asked.filter((name) => name !== SLOW) : Object.keys(PROVIDERS);
+const isAsked = (name) => words.length === 0 || asked.includes(name);
 
-const reachable = [];
+const reachable = new Set();
 let isMissing = false;
-for (const name of providers) {
-  const why = await PROVIDERS[name]();
-  console.log(`e2e: ${name}: ${why === undefined ? "reachable" : `not reachable: ${why}`}`);
-  if (why === undefined) reachable.push(name);
-  else isMissing = true;
+for (const [name, whyNot] of Object.entries(PROVIDERS)) {
+  const why = await whyNot();
+  if (why === undefined) reachable.add(name);
+  else isMissing ||= asked.includes(name);
+  if (isAsked(name))
+    console.log(`e2e: ${name}: ${why === undefined ? "reachable" : `not reachable: ${why}`}`);
 }
-if (asked.length > 0 && isMissing) process.exit(1);
+if (isMissing) process.exit(1);
 
+let exitCode = 0;
 // Names of files that begin so: `docker.contract.test.ts`, `docker-engine.contract.test.ts`. What a user's own cluster
 // class does needs no more than the local one.
-const filters = reachable.flatMap((name) =>
-  name === "local" ? ["contract/local", "contract/user-cluster"] : [`contract/${name}`],
-);
-let exitCode = 0;
-if (filters.length > 0)
-  exitCode = await vitest("--config", "e2e/contract.vitest.config.ts", ...options, ...filters);
-if (asked.length === 0 || asked.includes(SLOW)) {
-  exitCode = (await vitest("--config", "e2e/vitest.config.ts", ...options)) || exitCode;
+const contracts = [...reachable]
+  .filter(isAsked)
+  .flatMap((name) => (name === "local" ? ["contract/local", "contract/user-cluster"] : [`contract/${name}`]));
+if (contracts.length > 0)
+  exitCode = await vitest("--config", "e2e/contract.vitest.config.ts", ...options, ...contracts);
+if (!reachable.has("docker")) process.env.MUSTER_E2E_WITHOUT_DOCKER = "1";
+for (const [name, config] of Object.entries(SUITES)) {
+  if (isAsked(name)) exitCode = (await vitest("--config", config, ...options, ...fileFilters)) || exitCode;
 }
 process.exitCode = exitCode;

@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { blobDirectoriesOf, processesWith } from "./left-behind.ts";
 
-const MUSTER = join(
+/** The file behind the command `muster`. */
+export const MUSTER = join(
   dirname(createRequire(import.meta.url).resolve("@muster/core/package.json")),
   "bin",
   "muster.mjs",
@@ -19,21 +20,39 @@ export interface ChildEnd {
   readonly stderr: string;
 }
 
+export interface ChildOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Who it runs as. @default as whom the tests run */
+  readonly uid?: number;
+  /** @default this Node */
+  readonly program?: string;
+}
+
+/** A setting in the environment by which a program's descendants can be told from all other processes. */
+export const MARK = "MUSTER_E2E_MARK";
+
 /** A program in a process group of its own, whose descendants can be told from all other processes. */
 export class Child implements AsyncDisposable {
   readonly ended: Promise<ChildEnd>;
   readonly #process: ChildProcess;
-  readonly #mark = `MUSTER_E2E_MARK=${randomUUID()}`;
+  readonly #mark: string;
   readonly #listeners = new Set<() => void>();
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
-    const [name, mark] = this.#mark.split("=");
+  constructor(args: readonly string[], options: ChildOptions = {}) {
+    const { program = process.execPath, cwd, uid } = options;
     // Vitest's own settings are not for the programs that it tests.
     const { NODE_OPTIONS: _options, FORCE_COLOR: _color, ...inherited } = process.env;
-    const env = { ...inherited, NO_COLOR: "1", ...options.env, [name!]: mark };
-    this.#process = spawn(process.execPath, args, { cwd: options.cwd, env, detached: true });
+    const env: NodeJS.ProcessEnv = { ...inherited, NO_COLOR: "1", [MARK]: randomUUID(), ...options.env };
+    this.#mark = `${MARK}=${env[MARK]}`;
+    this.#process = spawn(program, args, {
+      env,
+      detached: true,
+      ...(cwd !== undefined && { cwd }),
+      ...(uid !== undefined && { uid, gid: uid }),
+    });
     this.#process.stdout!.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.#told();
@@ -56,7 +75,7 @@ export class Child implements AsyncDisposable {
   }
 
   /** `muster …` */
-  static muster(args: readonly string[], options?: ConstructorParameters<typeof Child>[1]): Child {
+  static muster(args: readonly string[], options?: ChildOptions): Child {
     return new Child([MUSTER, ...args], options);
   }
 
@@ -73,12 +92,16 @@ export class Child implements AsyncDisposable {
     return this.#process.pid!;
   }
 
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
   /** Waits until it has printed this; fails when it ends without. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (found !== null) return found;
-      if (this.#process.exitCode !== null || this.#process.signalCode !== null) {
+      if (this.hasEnded) {
         throw new Error(`The program ended without printing ${pattern}:\n${this.stdout}${this.stderr}`);
       }
       await new Promise<void>((resolve) => this.#listeners.add(resolve));
@@ -88,6 +111,16 @@ export class Child implements AsyncDisposable {
   /** To the program alone. */
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
+  }
+
+  /** The reader of what it prints goes away; that of a terminal, too. */
+  closeOutput(): void {
+    this.#process.stdout!.destroy();
+    this.#process.stderr!.destroy();
+  }
+
+  closeStdin(): void {
+    this.#process.stdin!.destroy();
   }
 
   /** To its whole process group, as a terminal does. */

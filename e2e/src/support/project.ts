@@ -16,19 +16,23 @@ export class Project implements AsyncDisposable {
   /** @param files texts by path */
   static async make(files: Readonly<Record<string, string>>): Promise<Project> {
     const project = new Project(await realpath(await mkdtemp(join(tmpdir(), "muster-project-"))));
-    for (const name of ["@muster/core", "@muster/local"]) {
+    for (const name of ["@muster/core", "@muster/docker", "@muster/local"]) {
       const installed = dirname(require.resolve(`${name}/package.json`));
       await project.#link(name, installed);
     }
     for (const [path, text] of Object.entries({ "package.json": '{ "type": "module" }', ...files })) {
-      await mkdir(dirname(project.path(path)), { recursive: true });
-      await writeFile(project.path(path), text);
+      await project.write(path, text);
     }
     return project;
   }
 
   path(name: string): string {
     return join(this.directory, name);
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    await mkdir(dirname(this.path(name)), { recursive: true });
+    await writeFile(this.path(name), text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
