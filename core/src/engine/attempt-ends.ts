@@ -2,7 +2,7 @@ import { MusterError } from "../base/errors.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { isBefore, type LaneEndedMessage } from "../wire/protocol.ts";
 import type { TaskReport } from "./engine.ts";
-import type { InFlight } from "./in-flight.ts";
+import type { InFlight, LaneState } from "./in-flight.ts";
 
 type Kind = TaskReport["kind"];
 
@@ -28,8 +28,26 @@ export function endOf(entry: InFlight, kind: Kind): TaskReport {
   };
 }
 
-export function lossOf(entry: InFlight, death: WorkerDeath): TaskReport {
+function lossOf(entry: InFlight, death: WorkerDeath): TaskReport {
   return { ...endOf(entry, "lost"), death };
+}
+
+/** What became of the attempts at a worker that is gone: all are lost, whether or not they had begun. */
+export function endsWithWorker(entries: readonly InFlight[], death: WorkerDeath): TaskReport[] {
+  const begun = new Map<LaneState, number>();
+  for (const { lane, started } of entries) if (started) begun.set(lane, (begun.get(lane) ?? 0) + 1);
+  return entries.map((entry) => {
+    const isFull = (begun.get(entry.lane) ?? 0) >= entry.lane.concurrency;
+    return {
+      ...lossOf(entry, death),
+      started: entry.started || (!isFull && mayHaveBegun(entry) && "perhaps"),
+    };
+  });
+}
+
+/** Short tasks are not announced, on a lane that has run their like. One that was lost before is. */
+function mayHaveBegun({ task, attempt, lane }: InFlight): boolean {
+  return attempt === 1 && !task.fn.onlyOnce && lane.reportedAt !== undefined;
 }
 
 /**

@@ -28,6 +28,7 @@ export function taskFunction(facts: Partial<TaskFunction> = {}): TaskFunction {
     expectedMs: undefined,
     resources: undefined,
     timeoutMs: undefined,
+    onlyOnce: false,
     ...facts,
   };
 }
@@ -101,6 +102,11 @@ export class SimulatedWorker implements WorkerPort {
       this.id,
       ids.flatMap((id) => [id, this.#attempts.get(id)!]),
     );
+  }
+
+  /** Says that a task of this lane begins. */
+  begins(lane: number, id: number): void {
+    this.#dispatcher.begins(this.id, lane, { id, attempt: this.#attempts.get(id)! });
   }
 
   /** Gives back the last tasks of a lane, those with these numbers. */

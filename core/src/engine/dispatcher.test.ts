@@ -210,7 +210,36 @@ test("tasks that came back go before those that waited, in their order", () => {
   expect(run.worker("w-2", { tasksPerLane: 4 }).lanes).toEqual([[2, 3, 4, 5]]);
 });
 
-test("what lay at a lost worker is lost, and only what may have begun had started", () => {
+test("what was announced had started where its worker is lost, and what lies behind it had not", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(engineTasks([1, 2]));
+  worker.begins(0, 1);
+  // Said of another lane's task, it is not believed.
+  worker.begins(0, 2);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports).toMatchObject([
+    { task: { id: 1 }, kind: "lost", started: true, death: DEATH },
+    { task: { id: 2 }, kind: "lost", started: false },
+  ]);
+});
+
+test("of short ones that lay there together it is not known which of them had started, unless each is announced", () => {
+  for (const [onlyOnce, started] of [
+    [false, "perhaps"],
+    [true, false],
+  ] as const) {
+    using run = new DispatcherRun();
+    const worker = run.worker("w-1");
+    const fn = taskFunction({ expectedMs: 0.1, onlyOnce });
+    run.dispatcher.submit(range(1, 4).map((id) => engineTask(id, { fn })));
+    worker.ends(0);
+    run.dispatcher.removeWorker("w-1", DEATH);
+    expect(run.reports.slice(1).map((report) => report.started)).toEqual([started, started, started]);
+  }
+});
+
+test("what lay at a lost worker is lost, and what lies behind one that was seen to run had not started", () => {
   using run = new DispatcherRun();
   const worker = run.worker("w-1");
   run.dispatcher.submit(shortTasks(range(1, 4)));

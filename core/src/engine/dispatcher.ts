@@ -11,7 +11,7 @@ import {
   unpackMessage,
   type WireValue,
 } from "../wire/protocol.ts";
-import { endOf, endsWithLane, lossOf, reportKind } from "./attempt-ends.ts";
+import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
 import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
 import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
 import { ResourceQueues, type Resources } from "./resource-queues.ts";
@@ -162,11 +162,9 @@ export class Dispatcher {
     if (worker === undefined) return;
     this.#stopFeeding(worker);
     this.#workers.delete(id);
-    const reports: TaskReport[] = [];
-    for (const entry of this.#inFlight.of(worker)) {
-      this.#inFlight.remove(entry);
-      reports.push(lossOf(entry, death));
-    }
+    const here = this.#inFlight.of(worker);
+    const reports = endsWithWorker(here, death);
+    for (const entry of here) this.#inFlight.remove(entry);
     // What it held of resources that it shared is free again.
     this.#feedHungry();
     if (reports.length > 0) this.#options.listener.reported(reports);
@@ -187,6 +185,12 @@ export class Dispatcher {
       starts.push({ task: entry.task, attempt: entry.attempt, worker: workerId });
     }
     if (starts.length > 0) this.#options.listener.started(starts);
+  }
+
+  /** The lane is about to call this attempt's task. */
+  begins(workerId: string, laneNumber: number, { id, attempt }: { id: number; attempt: number }): void {
+    const entry = this.#inFlight.get(id, attempt);
+    if (entry?.lane.worker.id === workerId && entry.lane.number === laneNumber) entry.started = true;
   }
 
   /** What was recalled will not begin there. */

@@ -19,6 +19,8 @@ export interface TaskFunction {
   readonly resources: Readonly<Record<string, number>> | undefined;
   /** Milliseconds an attempt may take. */
   readonly timeoutMs: number | undefined;
+  /** `true`: an attempt that began and was lost is the last, so that each is announced before it begins. */
+  readonly onlyOnce: boolean;
 }
 
 /** A task that may run now, as an engine sees it. The scheduler owns it; an engine only reads. */
@@ -51,8 +53,11 @@ export interface TaskReport {
   readonly error: Error | undefined;
   /** Milliseconds that it ran. */
   readonly durationMs: number;
-  /** With `lost`: whether it had started, as far as one can know. */
-  readonly started: boolean;
+  /**
+   * With `lost`: whether it had started. `"perhaps"`: it is one of many short ones that lay there, of which some had, and
+   * one may have been the cause.
+   */
+  readonly started: boolean | "perhaps";
   /** With `lost`: the end of its worker. */
   readonly death: WorkerDeath | undefined;
 }

@@ -10,10 +10,10 @@ export class FunctionMessages {
     const code = fn.code!;
     const isNew = !this.#sentCode.has(code.id);
     this.#sentCode.add(code.id);
-    const { index, name, site, timeoutMs } = fn;
+    const { index, name, site, timeoutMs, onlyOnce } = fn;
     return {
       code: isNew ? codeMessage(fn) : undefined,
-      define: { index, name, code: code.id, site, timeoutMs },
+      define: { index, name, code: code.id, site, timeoutMs, onlyOnce },
     };
   }
 }

@@ -38,7 +38,7 @@ export interface InFlight {
   /** Among all that were sent to the lane; before it is sent, as that of the next. */
   number: number;
   readonly costMs: number;
-  /** Whether it had started, as far as one can know. */
+  /** Whether its lane said that it begins, or was seen to run it. Short ones that lie behind others are not announced. */
   started: boolean;
   cancelled: boolean;
 }
@@ -65,10 +65,17 @@ export class InFlightTable {
 
   /** @param costMs how long it is expected to keep the lane, in milliseconds */
   add(task: EngineTask, lane: LaneState, costMs: number): InFlight {
-    // A lane that has never told of an end may still be booting, and what goes behind others waits for them.
-    const started = lane.inFlight < lane.concurrency && (lane.reportedAt !== undefined || task.alone);
     const { attempt } = task;
-    const entry: InFlight = { task, attempt, lane, number: lane.sent, costMs, started, cancelled: false };
+    const entry: InFlight = {
+      task,
+      attempt,
+      lane,
+      number: lane.sent,
+      costMs,
+      // Else one whose code cannot be loaded could kill workers for ever.
+      started: task.alone && lane.inFlight < lane.concurrency,
+      cancelled: false,
+    };
     lane.inFlight++;
     if (lane.inFlight === lane.concurrency + 1) this.#crowded.add(lane);
     lane.expectedMs += costMs;

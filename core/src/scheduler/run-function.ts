@@ -58,6 +58,10 @@ export class RunFunction implements TaskFunction {
     return this.policy.timeoutMs;
   }
 
+  get onlyOnce(): boolean {
+    return this.policy.workerLostRetries === 0;
+  }
+
   /** An attempt that succeeded took this long. */
   took(durationMs: number): void {
     this.expectedMs =

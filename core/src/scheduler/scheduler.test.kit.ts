@@ -101,7 +101,7 @@ export class SimulatedEngine implements Engine {
     this.report(task, "failure", { error: new Error(message) });
   }
 
-  lose(task: EngineTask, { started }: { readonly started: boolean }): void {
+  lose(task: EngineTask, { started }: Pick<TaskReport, "started">): void {
     this.report(task, "lost", { started, death: DEATH });
   }
 

@@ -202,6 +202,22 @@ test("an attempt that is lost before it started costs nothing, and is not sent a
   expect(task.attempt).toBe(11);
 });
 
+test("one of many that may have ended their worker is charged with it once it ends the next one alone", async () => {
+  const run = new SchedulerRun();
+  const task = run.task("killer", [], { workerLostRetries: 2 });
+  for (const started of ["perhaps", true, true] as const) {
+    await run.settle();
+    run.engine.lose(task, { started });
+  }
+  expect(task).toMatchObject({ state: "Crashed", attempt: 3 });
+  const innocent = run.task("innocent", [], { workerLostRetries: 0 });
+  await run.settle();
+  run.engine.lose(innocent, { started: "perhaps" });
+  await run.settle();
+  run.engine.succeed(innocent);
+  expect(innocent.state).toBe("Success");
+});
+
 test("an attempt that was seen to run had started, whatever its loss says", async () => {
   const run = new SchedulerRun();
   const task = run.task("work", [], { workerLostRetries: 0 });

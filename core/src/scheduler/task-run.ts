@@ -70,7 +70,8 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   attempt = 0;
   /** Whether the engine has this attempt, and will report its end. */
   inEngine = false;
-  alone = false;
+  /** Whether a worker was lost where it was, and whether it is known that it had begun there. */
+  lost: "never" | "perhaps" | "surely" = "never";
   /** Dependencies that have not ended. */
   waitingFor = 0;
   retriesLeft: number;
@@ -89,6 +90,10 @@ export class TaskRun extends Node implements EngineTask, Dependent {
     this.fn = fn;
     this.retriesLeft = fn.policy.retries;
     this.lossesLeft = fn.policy.workerLostRetries;
+  }
+
+  get alone(): boolean {
+    return this.lost !== "never";
   }
 
   get priority(): number {

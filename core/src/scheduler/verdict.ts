@@ -52,12 +52,17 @@ function afterFailure(run: TaskRun, error: Error, cancelled: CancelReason | unde
 }
 
 function afterLoss(run: TaskRun, { started, death = UNKNOWN_DEATH, worker }: TaskReport): Verdict {
-  run.alone = true;
-  if (!started && run.state !== "Running") return { next: "again" };
+  if (started !== true && run.state !== "Running") {
+    if (run.lost === "never") run.lost = "perhaps";
+    return { next: "again" };
+  }
+  // A task that ends its worker when it is there alone has ended the one before as well, where it was one of many.
+  const losses = run.lost === "perhaps" ? 2 : 1;
+  if (death.deliberate !== true || run.lost === "never") run.lost = "surely";
   const error = new WorkerLostError({ name: run.fn.name, attempts: run.attempt }, worker, death);
   if (death.deliberate !== true) {
-    if (run.lossesLeft === 0) return { next: "end", state: "Crashed", error };
-    run.lossesLeft--;
+    if (run.lossesLeft < losses) return { next: "end", state: "Crashed", error };
+    run.lossesLeft -= losses;
   }
   return { next: "retry", error, delayMs: 0 };
 }

@@ -1,4 +1,6 @@
 import type { Duplex } from "node:stream";
+import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { readOnAfterFailedWrites } from "./failed-writes.ts";
 import type { FrameLink } from "./frame-link.ts";
 import { FRAME_HEADER_BYTES, FrameReader, frameParts, writeFrameHeader } from "./frames.ts";
 
@@ -14,13 +16,21 @@ const NOTHING = new Uint8Array(0);
 const SMALL_BYTES = 4096;
 const SLAB_BYTES = 32_768;
 
+/** From a peer that is believed to be gone, more may come for so long after the last that came, in milliseconds. */
+const LAST_WORDS_MS = 1000;
+/** So often is that waited for: then it is no corpse that speaks. */
+const MAX_LAST_WORDS = 10;
+
 /**
  * Frames over a stream, in both directions. Small ones that are sent within one turn of the event loop leave in one
- * system call, so that sending many costs no more than sending them together. They leave at the end of the turn,
- * after what has come was read: a write to a peer that is gone throws away what of its last words was not.
+ * system call, so that sending many costs no more than sending them together.
+ *
+ * A peer that dies may have said much that nobody has read yet. So a write that fails closes nothing: what has come is
+ * read to its end first.
  */
 export class Channel implements FrameLink {
   readonly #stream: Duplex;
+  readonly #clock: Clock;
   readonly #reader = new FrameReader();
   #parts: Uint8Array[] = [];
   #slab = Buffer.alloc(0);
@@ -28,11 +38,19 @@ export class Channel implements FrameLink {
   #planned = false;
   #ended = false;
   #closed = false;
+  #heard = false;
+  #lastWords: Timer | undefined;
 
-  constructor(stream: Duplex, listener: ChannelListener) {
+  constructor(stream: Duplex, listener: ChannelListener, clock: Clock = systemClock) {
     this.#stream = stream;
+    this.#clock = clock;
     let failure: Error | undefined;
+    readOnAfterFailedWrites(stream, (error) => {
+      failure ??= error;
+      this.hearOut();
+    });
     stream.on("data", (chunk: Buffer) => {
+      this.#heard = true;
       try {
         this.#reader.push(chunk, (type, body) => {
           if (!this.#closed) listener.frame(type, body);
@@ -47,6 +65,7 @@ export class Channel implements FrameLink {
     });
     stream.on("close", () => {
       this.#closed = true;
+      this.#lastWords?.cancel();
       listener.closed(failure);
     });
   }
@@ -131,6 +150,29 @@ export class Channel implements FrameLink {
     this.flush();
     this.#ended = true;
     this.#stream.end();
+  }
+
+  /**
+   * The peer is believed to be gone: sends nothing more, takes in what has come, and closes when that ends, or nothing
+   * has come for a second. Not when this process was too busy to read for so long.
+   */
+  hearOut(): void {
+    this.#ended = true;
+    this.#parts = [];
+    this.#slabBytes = 0;
+    if (!this.#closed && this.#lastWords === undefined) this.#awaitLastWords(MAX_LAST_WORDS);
+  }
+
+  #awaitLastWords(times: number): void {
+    this.#heard = false;
+    this.#lastWords = this.#clock.after(LAST_WORDS_MS, () => {
+      // A timer that is late comes before what has come meanwhile is read.
+      setImmediate(() => {
+        if (this.#closed) return;
+        if ((this.#heard || this.#stream.isPaused()) && times > 1) this.#awaitLastWords(times - 1);
+        else this.destroy();
+      });
+    });
   }
 
   /** Closes at once. */

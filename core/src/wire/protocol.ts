@@ -4,7 +4,7 @@ import type { CallSite } from "../code/code-unit.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
 
 /** Raised with every change that an older peer would not understand; both sides refuse another one's. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** What a frame is. Even numbers go to the worker, odd ones come from it. */
 export const FrameType = {
@@ -32,6 +32,7 @@ export const FrameType = {
   lane: 23,
   blobForget: 24,
   laneEnded: 25,
+  begins: 27,
 } as const;
 
 /**
@@ -89,6 +90,8 @@ export interface DefineMessage {
   readonly code: string;
   readonly site: CallSite | undefined;
   readonly timeoutMs: number | undefined;
+  /** Each attempt is announced before it begins. */
+  readonly onlyOnce: boolean;
 }
 
 /**
@@ -140,6 +143,25 @@ export interface LaneEndedMessage {
   readonly death: { readonly reason: string; readonly outOfMemory: boolean; readonly deliberate: boolean };
   /** Why no task can run in such a thread: it ended several times in a row before one began. */
   readonly unusable: string | undefined;
+}
+
+/**
+ * The last that a lane says before it calls a task that may end its worker: so that it is known whose loss that is.
+ * Two words, the task's id and its attempt.
+ */
+const BEGINS_BYTES = 8;
+
+export function packBegins(id: number, attempt: number): Buffer {
+  const body = Buffer.allocUnsafe(BEGINS_BYTES);
+  body.writeUInt32LE(id, 0);
+  body.writeUInt32LE(attempt, 4);
+  return body;
+}
+
+/** @throws MusterError `PROTOCOL` when the bytes are something else */
+export function readBegins(body: Buffer): { readonly id: number; readonly attempt: number } {
+  if (body.length !== BEGINS_BYTES) throw new MusterError("PROTOCOL", "A lane named no attempt that begins.");
+  return { id: body.readUInt32LE(0), attempt: body.readUInt32LE(4) };
 }
 
 /** Attempts that run, as `[id, attempt]` pairs in one list. */

@@ -10,6 +10,7 @@ import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
   FrameType,
   type LogMessage,
+  packBegins,
   packMessage,
   ReportKind,
   type ReportKindNumber,
@@ -75,6 +76,8 @@ class TaskThread {
   #link: FrameLink | undefined;
   #mayEndWithRun = false;
   #run: RunScope | undefined;
+  /** Of the task that was last said to begin. */
+  #saidToBegin = -1;
   /** Of the next task that came, as the board counts. */
   #nextNumber = 0;
   #pumping = false;
@@ -197,9 +200,11 @@ class TaskThread {
       void fn.loaded.then(() => this.#pump());
       return false;
     }
-    if (fn.averageMs > SHORT_TASK_MS) {
+    if (fn.averageMs > SHORT_TASK_MS || fn.onlyOnce || batch.attempts[index]! > 1) {
       // What finished before must not wait for a task that may keep this thread for long, or be lost with one that ends it.
+      this.#sayThatItBegins(batch.ids[index]!, batch.attempts[index]!);
       this.#flush();
+      this.#link!.flush();
       if (!this.#link!.isClear) {
         void this.#link!.drained().then(() => this.#pump());
         return false;
@@ -209,6 +214,13 @@ class TaskThread {
     if (batch.next === batch.ids.length) this.#batches.shift();
     this.#begin(fn, batch, index);
     return true;
+  }
+
+  /** If it ends this process, the loss is its own, and not of those that came with it. */
+  #sayThatItBegins(id: number, attempt: number): void {
+    if (!this.#mayEndWithRun || this.#saidToBegin === this.#nextNumber) return;
+    this.#saidToBegin = this.#nextNumber;
+    this.#link!.send(FrameType.begins, packBegins(id, attempt));
   }
 
   #begin(fn: ThreadFunction, batch: Batch, index: number): void {

@@ -14,6 +14,8 @@ export class ThreadFunction {
   call: TaskCall | undefined;
   /** Why it cannot be had. */
   error: Error | undefined;
+  /** Each attempt is announced before it begins. */
+  onlyOnce = false;
   /** Moving average of how long it takes, in milliseconds. */
   averageMs = Number.POSITIVE_INFINITY;
   readonly #loaded = Promise.withResolvers<void>();
@@ -53,7 +55,9 @@ export class ThreadCodeLoader {
   }
 
   define(define: DefineMessage): void {
-    void this.get(define.index).load(define.name, this.#find(define));
+    const fn = this.get(define.index);
+    fn.onlyOnce = define.onlyOnce;
+    void fn.load(define.name, this.#find(define));
   }
 
   /** Tasks come another way than their functions, and may be there before those. */

@@ -34,6 +34,7 @@ const fn: TaskFunction = {
   expectedMs: undefined,
   resources: undefined,
   timeoutMs: undefined,
+  onlyOnce: false,
 };
 
 /** Tasks of one function, each with its number as its argument. */

@@ -1,4 +1,3 @@
-import type { Clock, Timer } from "../../base/clock.ts";
 import { MusterError } from "../../base/errors.ts";
 import type { LogEvent } from "../../events/event.ts";
 import { checkBlobId } from "../../wire/blob-file.ts";
@@ -14,6 +13,7 @@ import {
   packMessage,
   type RecallMessage,
   type ReturnedMessage,
+  readBegins,
   type StartedMessage,
   unpackMessage,
   type WelcomeMessage,
@@ -31,6 +31,7 @@ export interface ConnectionSink {
   /** All that its thread said has been heard. */
   laneEnded(connection: WorkerConnection, message: LaneEndedMessage): void;
   reports(connection: WorkerConnection, lane: number, body: Buffer): void;
+  begins(connection: WorkerConnection, lane: number, begun: { id: number; attempt: number }): void;
   started(connection: WorkerConnection, ids: readonly number[]): void;
   returned(connection: WorkerConnection, message: ReturnedMessage): void;
   draining(connection: WorkerConnection): void;
@@ -43,7 +44,6 @@ export interface ConnectionOptions {
   readonly channel: Channel;
   readonly hello: HelloMessage;
   readonly sink: ConnectionSink;
-  readonly clock: Clock;
   /** Where a blob of this name lies, or will. */
   readonly blobPath: (id: string) => string;
 }
@@ -55,8 +55,6 @@ interface OpenLane {
   ended: LaneEndedMessage | undefined;
 }
 
-/** When a worker's own connection has closed, those of its threads have so long to do the same, in milliseconds. */
-const LANES_CLOSE_MS = 1000;
 /** Of lanes that were never opened, so many a thread are remembered. */
 const MAX_NEVER_OPENED = 4;
 
@@ -68,7 +66,6 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   readonly #channel: Channel;
   readonly #hello: HelloMessage;
   readonly #sink: ConnectionSink;
-  readonly #clock: Clock;
   readonly #blobPath: (id: string) => string;
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
@@ -79,14 +76,12 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   #openLanes = 0;
   #goodbye: string | undefined;
   #end: { readonly drained: boolean; readonly reason: string } | undefined;
-  #lanesClose: Timer | undefined;
   #heard = true;
 
   constructor(options: ConnectionOptions) {
     this.#channel = options.channel;
     this.#hello = options.hello;
     this.#sink = options.sink;
-    this.#clock = options.clock;
     this.#blobPath = options.blobPath;
     this.#receiver = new BlobReceiver(this.#channel, options.blobPath);
     this.#sender = new BlobSender(this.#channel, FrameType.blobData);
@@ -113,6 +108,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     return {
       frame: (type, body) => {
         if (type === FrameType.reports) this.#sink.reports(this, number, body);
+        else if (type === FrameType.begins) this.#sink.begins(this, number, readBegins(body));
         else if (type === FrameType.log) this.#sink.log(checkLog(unpackMessage<LogMessage>(body).events));
       },
       closed: () => {
@@ -167,9 +163,10 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     this.#channel.end();
   }
 
-  destroy(): void {
-    this.#channel.destroy();
-    for (const { channel } of this.#lanes.values()) channel.destroy();
+  /** The worker is believed to be gone: what it and its threads have said is heard, then all closes. */
+  hearOut(): void {
+    this.#channel.hearOut();
+    for (const { channel } of this.#lanes.values()) channel.hearOut();
   }
 
   frame(type: number, body: Buffer): void {
@@ -204,13 +201,12 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     const drained = this.#goodbye !== undefined;
     this.#end = { drained, reason: this.#goodbye ?? error?.message ?? "the connection closed" };
     this.#sink.closing(this);
-    if (this.#openLanes > 0) this.#lanesClose = this.#clock.after(LANES_CLOSE_MS, () => this.destroy());
+    this.hearOut();
     this.#tellClosed();
   }
 
   #tellClosed(): void {
     if (this.#end === undefined || this.#openLanes > 0) return;
-    this.#lanesClose?.cancel();
     this.#sink.closed(this, this.#end);
   }
 

@@ -31,6 +31,8 @@ export abstract class WorkerHub extends WireEngine {
   readonly #subscribers = new Set<(event: WorkerLinkEvent) => void>();
   /** Workers whose connection is gone and whose tasks wait for the reason of their end. */
   readonly #dying = new Map<WorkerId, Timer>();
+  /** Why workers died whose last words are still being heard. */
+  readonly #deaths = new Map<WorkerId, WorkerDeath>();
   /** Beats that a worker let pass. Counted, not timed: a driver that was busy must not blame its workers. */
   readonly #missedBeats = new Map<WorkerConnection, number>();
   readonly #sink: ConnectionSink;
@@ -51,6 +53,7 @@ export abstract class WorkerHub extends WireEngine {
       laneOpened: ({ workerId }, lane) => this.dispatcher.addLane(workerId, lane),
       laneEnded: ({ workerId }, message) => this.dispatcher.laneEnded(workerId, message),
       reports: ({ workerId }, lane, body) => this.dispatcher.reported(workerId, lane, body),
+      begins: ({ workerId }, lane, begun) => this.dispatcher.begins(workerId, lane, begun),
       started: ({ workerId }, ids) => this.dispatcher.started(workerId, ids),
       returned: ({ workerId }, message) => this.dispatcher.returned(workerId, message),
       draining: (connection) => this.drain(connection.workerId),
@@ -75,10 +78,22 @@ export abstract class WorkerHub extends WireEngine {
 
   /** A worker is dead, and this is why. */
   reportDeath(id: WorkerId, death: WorkerDeath): void {
+    const connection = this.#byWorker.get(id);
+    if (connection === undefined) {
+      this.#remove(id, death);
+      return;
+    }
+    // What it said before its end may not have been heard yet.
+    this.#deaths.set(id, death);
+    this.dispatcher.drainWorker(id);
+    connection.hearOut();
+  }
+
+  #remove(id: WorkerId, death: WorkerDeath): void {
     this.#dying.get(id)?.cancel();
     this.#dying.delete(id);
+    this.#deaths.delete(id);
     this.dispatcher.removeWorker(id, death);
-    this.#byWorker.get(id)?.destroy();
   }
 
   protected override async open(listener: EngineListener): Promise<void> {
@@ -119,7 +134,6 @@ export abstract class WorkerHub extends WireEngine {
       channel,
       hello,
       sink: this.#sink,
-      clock: this.clock,
       blobPath,
     });
     this.#byWorker.set(id, connection);
@@ -147,12 +161,10 @@ export abstract class WorkerHub extends WireEngine {
     const id = connection.workerId;
     this.#byWorker.delete(id);
     this.#tell({ type: "left", id, ...end });
-    const remove = (): void => {
-      this.#dying.delete(id);
-      this.dispatcher.removeWorker(id, { reason: end.reason, lastLines: [] });
-    };
+    const death = this.#deaths.get(id);
+    const remove = (): void => this.#remove(id, death ?? { reason: end.reason, lastLines: [] });
     // The provider may soon know more: an exit code, a signal, the last lines.
-    if (this.dispatcher.load(id) === 0) remove();
+    if (death !== undefined || this.dispatcher.load(id) === 0) remove();
     else this.#dying.set(id, this.clock.after(DEATH_REASON_MS, remove));
   }
 
@@ -162,7 +174,7 @@ export abstract class WorkerHub extends WireEngine {
       for (const [connection, missed] of this.#missedBeats) {
         connection.ping();
         this.#missedBeats.set(connection, connection.takeHeard() ? 0 : missed + 1);
-        if (missed > allowed) connection.destroy();
+        if (missed > allowed) connection.hearOut();
       }
       this.#scheduleBeat();
     };
