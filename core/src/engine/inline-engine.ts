@@ -2,24 +2,21 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { MusterError, toError } from "../base/errors.ts";
 import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
+import { NestedFutures } from "../wire/nested.ts";
 import type { Engine, EngineListener, EngineTask, FutureLookup, Packed, TaskReport } from "./engine.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
 /** The name under which this thread reports: there is no worker. */
 const WORKER = "local";
 
-/** Finds futures in arguments, and later puts their values in their places. */
-export interface NestedFutures {
-  find<Dependency>(args: readonly unknown[], lookup: FutureLookup<Dependency>): Dependency[];
-  fill(args: readonly unknown[], lookup: FutureLookup<unknown>): unknown[];
-}
+/** What this engine makes of arguments. */
+type Arguments = NestedFutures<EngineTask["dependencies"][number]>;
 
 /** Runs each task in this thread, one after another, with the very objects it was given. For debugging. */
 export class InlineEngine implements Engine {
   readonly needsCode = false;
   readonly #clock: Clock;
   readonly #scope: Omit<RunScope, "emit" | "workerId">;
-  readonly #nested: NestedFutures;
   readonly #queue = new ReadyQueue();
   readonly #cancelled = new Map<number, number>();
   #listener!: EngineListener;
@@ -27,10 +24,9 @@ export class InlineEngine implements Engine {
   #running = false;
   #closed = false;
 
-  constructor(options: { clock: Clock; scope: Omit<RunScope, "emit" | "workerId">; nested: NestedFutures }) {
+  constructor(options: { clock: Clock; scope: Omit<RunScope, "emit" | "workerId"> }) {
     this.#clock = options.clock;
     this.#scope = options.scope;
-    this.#nested = options.nested;
   }
 
   async start(listener: EngineListener): Promise<void> {
@@ -42,7 +38,8 @@ export class InlineEngine implements Engine {
     _taskName: string,
     lookup: FutureLookup<Dependency>,
   ): Packed<Dependency> {
-    return { payload: { args, lookup }, dependencies: this.#nested.find(args, lookup) };
+    const payload = new NestedFutures(args, lookup);
+    return { payload, dependencies: payload.futures };
   }
 
   share(value: unknown): unknown {
@@ -98,7 +95,7 @@ export class InlineEngine implements Engine {
   /** Resolves when the task ended, or was given up: this thread cannot end what does not end by itself. */
   #run(task: EngineTask): Promise<TaskReport> {
     const { attempt, fn } = task;
-    const { args, lookup } = task.payload as { args: readonly unknown[]; lookup: FutureLookup<unknown> };
+    const args = task.payload as Arguments;
     const scope = new TaskScope(
       { ...this.#scope, workerId: WORKER, emit: (event) => this.#listener.log(event) },
       fn.name,
@@ -136,7 +133,7 @@ export class InlineEngine implements Engine {
       if (fn.timeoutMs !== undefined) timer = this.#clock.after(fn.timeoutMs, () => end("timeout"));
       const call = fn.local as (...values: unknown[]) => unknown;
       contextStorage
-        .run(scope, async () => call(...this.#nested.fill(args, lookup)))
+        .run(scope, async () => call(...(args.fill(({ value }) => value) as unknown[])))
         .then(
           (value) => end("success", { value }),
           (thrown: unknown) => end("failure", { error: toError(thrown) }),

@@ -1,6 +1,4 @@
 import { InlineEngine } from "../engine/inline-engine.ts";
-import { futuresIn, withValues } from "../scheduler/nested.ts";
-import type { Node } from "../scheduler/task-run.ts";
 import { compose } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
 import { runScope } from "./run-scope.ts";
@@ -14,15 +12,7 @@ export class LocalExecutor implements Executor {
     const { engine, scheduler, executor } = compose({
       run,
       cancelGraceMs: 0,
-      engine: ({ clock, ids }) =>
-        new InlineEngine({
-          clock,
-          scope: runScope(run, ids),
-          nested: {
-            find: <Dependency>(args: readonly unknown[]) => futuresIn(args) as Dependency[],
-            fill: (args) => withValues(args, (node: Node) => node.value) as unknown[],
-          },
-        }),
+      engine: ({ clock, ids }) => new InlineEngine({ clock, scope: runScope(run, ids) }),
     });
     await engine.start(scheduler.listener);
     return executor;

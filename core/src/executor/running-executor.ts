@@ -4,15 +4,15 @@ import { showSite } from "../code/call-site.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LogLevel } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
-import { type FutureArray, futureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
+import { type FutureArray, futureArray, MappedFuture, nodesOf, TaskFuture } from "../scheduler/future.ts";
 import { type Inputs, type Resolved, Unmapped } from "../scheduler/inputs.ts";
 import type { MapSource } from "../scheduler/map-source.ts";
-import { futuresIn, withValues } from "../scheduler/nested.ts";
 import type { RunFunction } from "../scheduler/run-function.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { TaskFacts } from "../scheduler/task-facts.ts";
 import { resolveTaskOptions, type TaskOptions } from "../scheduler/task-options.ts";
 import type { Node } from "../scheduler/task-run.ts";
+import { NestedFutures } from "../wire/nested.ts";
 import type { CodeShipper } from "./code-shipper.ts";
 
 /** The parts of an executor that runs. Which ones there are is the composition's business. */
@@ -105,10 +105,12 @@ export class RunningExecutor implements AsyncDisposable {
   /** `value` with all futures in it replaced by their values, once they are there. Throws the first error. */
   async wait<T>(value: T): Promise<Resolved<T>> {
     const { scheduler } = this.#parts;
-    const nodes = [...new Set(futuresIn(value))];
-    const results = await Promise.all(nodes.map((node) => scheduler.result(node)));
-    const values = new Map<Node, unknown>(nodes.map((node, index) => [node, results[index]]));
-    return withValues(value, (node) => values.get(node)) as Resolved<T>;
+    const nested = new NestedFutures<Node>(value, nodesOf);
+    const values = new Map<Node, unknown>();
+    await Promise.all(
+      nested.futures.map(async (node) => void values.set(node, await scheduler.result(node))),
+    );
+    return nested.fill((node) => values.get(node)) as Resolved<T>;
   }
 
   /** Ends all tasks that have not ended. With `graceMs` 0 their threads are ended at once. */

@@ -21,6 +21,8 @@ const pair = task(function pair(_a: number, _b: string): [number, string] {
   return [1, ""];
 });
 
+const counts = task("counts", (_byName: Map<string, number>, _all: ReadonlySet<number>) => 1);
+
 /** Compiled, never run: types are all there is to see. */
 function insideAFlow() {
   const counted = countWords("a.txt");
@@ -49,6 +51,13 @@ test("a future of T is accepted wherever T is, also deep inside", () => {
     pair(count, file);
     merge([countWords("a"), { b: 1 }]);
     merge(countWords.map(["a", file]));
+    counts(new Map([["a", count]]), new Set([count, 1]));
+    counts(new Map([[file, 1]]), new Set());
+    counts(task("map", () => new Map([["a", 1]]))(), new Set([1]));
+    // @ts-expect-error nor in a Map
+    counts(new Map([["a", file]]), new Set());
+    // @ts-expect-error nor in a Set
+    counts(new Map(), new Set([file]));
     // @ts-expect-error a future of a number is no file
     countWords(count);
     // @ts-expect-error nor is it one deep inside
@@ -110,6 +119,11 @@ test("Resolved replaces futures anywhere, and leaves all else", () => {
   expectTypeOf<Resolved<[TaskFuture<1>, { a: TaskFuture<"x">[] }]>>().toEqualTypeOf<[1, { a: "x"[] }]>();
   expectTypeOf<Resolved<FutureArray<Date>>>().toEqualTypeOf<Date[]>();
   expectTypeOf<Resolved<MappedFuture<Map<string, number>>>>().toEqualTypeOf<Map<string, number>[]>();
+  expectTypeOf<Resolved<Map<TaskFuture<string>, { a: TaskFuture<number> }>>>().toEqualTypeOf<
+    Map<string, { a: number }>
+  >();
+  expectTypeOf<Resolved<Set<TaskFuture<1>>>>().toEqualTypeOf<Set<1>>();
+  expectTypeOf<Resolved<ReadonlyMap<string, number>>>().toEqualTypeOf<ReadonlyMap<string, number>>();
   expectTypeOf<Resolved<Uint8Array | undefined>>().toEqualTypeOf<Uint8Array | undefined>();
 });
 

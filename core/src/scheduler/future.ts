@@ -3,7 +3,7 @@ import { type GatherRun, Node } from "./task-run.ts";
 
 /**
  * The result of a task that was submitted: `await` gives its value or throws its error, and other tasks take it as an
- * argument, alone or nested anywhere in arrays and objects, without anybody waiting.
+ * argument, alone or nested anywhere in arrays, objects, Maps and Sets, without anybody waiting.
  */
 export class TaskFuture<T> implements PromiseLike<T> {
   readonly #node: Node;

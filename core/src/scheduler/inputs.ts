@@ -14,16 +14,25 @@ type Opaque =
   | Error
   | ArrayBuffer
   | ArrayBufferView
-  | ReadonlyMap<unknown, unknown>
-  | ReadonlySet<unknown>
   | ((...args: never[]) => unknown);
 
-/** What may be given where a task takes a `T`: a `T`, a future of one, or a structure with futures anywhere inside. */
+/**
+ * What may be given where a task takes a `T`: a `T`, a future of one, or a structure with futures anywhere inside:
+ * in arrays, Maps (keys, too), Sets, and fields of objects.
+ */
 export type Input<T> =
   | T
   | TaskFuture<T>
   | (T extends readonly (infer U)[] ? FutureArray<U> : never)
-  | (T extends Opaque ? never : T extends object ? { [K in keyof T]: Input<T[K]> } : never);
+  | (T extends Opaque
+      ? never
+      : T extends ReadonlyMap<infer K, infer V>
+        ? ReadonlyMap<Input<K>, Input<V>>
+        : T extends ReadonlySet<infer U>
+          ? ReadonlySet<Input<U>>
+          : T extends object
+            ? { [K in keyof T]: Input<T[K]> }
+            : never);
 
 /** The arguments of a call of a task. */
 export type Inputs<A extends readonly unknown[]> = { [K in keyof A]: Input<A[K]> };
@@ -52,7 +61,10 @@ export type MapInputs<A extends readonly unknown[]> = {
   [K in keyof A]: Iterable<Input<A[K]>> | TaskFuture<Iterable<A[K]>> | Unmapped<Input<A[K]>>;
 };
 
-/** `T` with every future in it replaced by its value. */
+/**
+ * `T` with every future in it replaced by its value. What holds none is the same object; what does is copied, an
+ * instance of a class as one of the same class, with its fields, but without what is private to it (`#field`).
+ */
 export type Resolved<T> =
   T extends FutureArray<infer U>
     ? U[]
@@ -62,6 +74,10 @@ export type Resolved<T> =
         ? U
         : T extends Opaque
           ? T
-          : T extends object
-            ? { [K in keyof T]: Resolved<T[K]> }
-            : T;
+          : T extends Map<infer K, infer V>
+            ? Map<Resolved<K>, Resolved<V>>
+            : T extends Set<infer U>
+              ? Set<Resolved<U>>
+              : T extends object
+                ? { [K in keyof T]: Resolved<T[K]> }
+                : T;
