@@ -3,6 +3,7 @@
  * @module
  */
 export { type Clock, SimulatedClock, systemClock, type Timer } from "./base/clock.ts";
+export { endDescendants, killGroup, type Mark } from "./base/descendants.ts";
 export {
   DeadlineError,
   InvalidOptionError,

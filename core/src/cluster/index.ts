@@ -37,6 +37,6 @@ export type {
 } from "./provider.ts";
 export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
-export { readWorkerEnv, splitSecrets, type WorkerSettings, workerEnv } from "./worker-env.ts";
+export { readWorkerEnv, splitSecrets, type WorkerSettings, workerEnv, workerMark } from "./worker-env.ts";
 export type { Demand, WorkerDeath, WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
 export type { WorkerState } from "./worker-state.ts";

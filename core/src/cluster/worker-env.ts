@@ -1,3 +1,4 @@
+import type { Mark } from "../base/descendants.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import type { LogLevel } from "../events/event.ts";
 
@@ -25,6 +26,15 @@ export interface WorkerSettings {
 }
 
 const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/**
+ * What tells all that a worker's tasks start from everything else: they inherit these of its variables.
+ * @param env a worker's whole environment; one without them has no mark, which fits nothing
+ */
+export function workerMark(env: Env): Mark {
+  const { MUSTER_RUN_ID, MUSTER_WORKER_ID } = env;
+  return MUSTER_RUN_ID && MUSTER_WORKER_ID ? { MUSTER_RUN_ID, MUSTER_WORKER_ID } : {};
+}
 
 /** The settings as environment variables: how they get to a worker, wherever it runs. */
 export function workerEnv(settings: WorkerSettings): Record<string, string> {

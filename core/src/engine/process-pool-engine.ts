@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { endDescendants } from "../base/descendants.ts";
 import { MusterError } from "../base/errors.ts";
 import { workerEnv } from "../cluster/worker-env.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
-import { workerFile } from "../worker/worker-file.ts";
 import type { EngineListener } from "./engine.ts";
 import { HubEngine } from "./hub/hub-engine.ts";
 import type { WorkerHubOptions } from "./hub/worker-hub.ts";
+import { PoolProcess } from "./pool-process.ts";
 
 export interface ProcessPoolOptions extends WorkerHubOptions {
   readonly processes: number;
@@ -15,22 +15,24 @@ export interface ProcessPoolOptions extends WorkerHubOptions {
 
 /** So many processes in a row that end before they are connected: it will not get better. */
 const MAX_BOOT_FAILURES = 3;
-/** What a process printed last, for the error about its end. */
-const LAST_LINES = 20;
-
 /** A child that hears nothing of this process asks the operating system for it, after so many milliseconds. */
 const DEATH_TIMEOUT_MS = 30_000;
 
 /** Runs tasks in child processes of this one: a cluster without a provider, whose processes are gone with this one. */
 export class ProcessPoolEngine extends HubEngine {
   readonly #options: ProcessPoolOptions;
-  readonly #children = new Map<string, ChildProcess>();
+  readonly #children = new Map<string, PoolProcess>();
   /** Those that are still on their way here. */
   readonly #booting = new Set<string>();
   #listener: EngineListener | undefined;
   #started = 0;
   #bootFailures = 0;
   #ending = false;
+  /** The last net: whatever ends this process in an orderly way takes them along, and what their tasks started. */
+  readonly #killAll = (): void => {
+    for (const child of this.#children.values()) child.kill();
+    endDescendants({ mark: { MUSTER_RUN_ID: this.#options.run.flowRunId } });
+  };
 
   constructor(options: ProcessPoolOptions) {
     super(options);
@@ -45,38 +47,25 @@ export class ProcessPoolEngine extends HubEngine {
   protected override async open(listener: EngineListener): Promise<void> {
     await super.open(listener);
     this.#listener = listener;
+    process.on("exit", this.#killAll);
     for (let index = 0; index < this.#options.processes; index++) this.#startProcess();
   }
 
   protected override async end(): Promise<void> {
     this.#ending = true;
     // They would find nobody, and complain about it.
-    for (const id of this.#booting) this.#children.get(id)?.kill("SIGKILL");
+    for (const id of this.#booting) this.#children.get(id)?.kill();
     await super.end();
-    await Promise.all(Array.from(this.#children.values(), killed));
+    await Promise.all(Array.from(this.#children.values(), (child) => child.close()));
+    process.off("exit", this.#killAll);
   }
 
   #startProcess(): void {
     const id = `p-${++this.#started}`;
-    const child = spawn(process.execPath, [workerFile()], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...this.#env(id) },
-    });
+    const child = new PoolProcess(this.#env(id));
     this.#children.set(id, child);
     this.#booting.add(id);
-    const lines = lastLines(child);
-    child.on("error", (error) => this.#ended(id, { reason: error.message, lastLines: [] }));
-    child.on("exit", (code, signal) => {
-      const reason =
-        signal === null ? `its process ended with exit code ${code}` : `its process was ended by ${signal}`;
-      const death = {
-        reason,
-        lastLines: lines(),
-        ...(code !== null && { exitCode: code }),
-        ...(signal !== null && { signal }),
-      };
-      this.#ended(id, death);
-    });
+    void child.ended.then((death) => this.#ended(id, death));
   }
 
   #ended(id: string, death: WorkerDeath): void {
@@ -111,32 +100,4 @@ export class ProcessPoolEngine extends HubEngine {
       logLevel: run.logLevel,
     });
   }
-}
-
-/** Keeps what a child prints last, and passes all of it on. */
-function lastLines(child: ChildProcess): () => string[] {
-  let text = "";
-  for (const [from, to] of [
-    [child.stdout, process.stdout],
-    [child.stderr, process.stderr],
-  ] as const) {
-    from?.on("data", (chunk: Buffer) => {
-      to.write(chunk);
-      text = `${text}${chunk.toString()}`.slice(-10_000);
-    });
-  }
-  return () => text.split("\n").filter(Boolean).slice(-LAST_LINES);
-}
-
-/** Ends a child that was told to end, if it does not. Resolves when it is gone. */
-function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
-    return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => child.kill("SIGKILL"), 1000);
-    child.once("exit", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,4 +1,5 @@
 import { MessageChannel } from "node:worker_threads";
+import { endDescendants, hasChildren, type Mark } from "../base/descendants.ts";
 import { PortLink } from "../wire/frame-link.ts";
 import { FrameType, type LogMessage, type RunMessage, unpackMessage } from "../wire/protocol.ts";
 import { Lanes } from "../worker/lanes.ts";
@@ -19,6 +20,10 @@ export interface ThreadPoolOptions extends WireEngineOptions {
 /** The one worker of this engine: the threads of this process. */
 const WORKER = "threads";
 
+const STUCK_AT_END =
+  "A task is in a call of native code that does not return, and its thread cannot be ended: this process cannot exit before the call returns. A pool of processes can end such a task.";
+const STUCK = `${STUCK_AT_END} Another thread takes its place.`;
+
 /** Runs tasks in threads of this process: what a worker does, without a process and a connection in between. */
 export class ThreadPoolEngine extends WireEngine {
   readonly #options: ThreadPoolOptions;
@@ -36,6 +41,8 @@ export class ThreadPoolEngine extends WireEngine {
     this.#listener = listener;
     const lanes = new Lanes({
       workerId: WORKER,
+      mark: this.#mark,
+      ownsProcess: false,
       threads,
       tasksPerThread,
       cancelGraceMs,
@@ -49,6 +56,7 @@ export class ThreadPoolEngine extends WireEngine {
           this.dispatcher.laneEnded(WORKER, message);
         },
         broken: (reason) => listener.failed(new Error(`The pool's ${reason}.`)),
+        stuck: () => this.#warn(STUCK),
         // Blobs are files that the threads see as well.
         fetchBlob: () => Promise.resolve(),
         storeBlob: () => Promise.resolve(),
@@ -61,7 +69,24 @@ export class ThreadPoolEngine extends WireEngine {
 
   protected override async end(): Promise<void> {
     for (const link of this.#links.values()) link.end();
-    await this.#lanes?.close();
+    // Before their threads end, which alone take notice of it.
+    this.#endPrograms();
+    const haveEnded = (await this.#lanes?.close()) ?? true;
+    this.#endPrograms();
+    if (!haveEnded) this.#warn(STUCK_AT_END);
+  }
+
+  /** What tasks started and left. */
+  #endPrograms(): void {
+    if (hasChildren()) endDescendants({ mark: this.#mark });
+  }
+
+  get #mark(): Mark {
+    return { MUSTER_RUN_ID: this.#options.run.flowRunId, MUSTER_WORKER_ID: WORKER };
+  }
+
+  #warn(message: string): void {
+    this.#listener?.log({ type: "log", at: this.clock.wallTime(), level: "warn", message });
   }
 
   /** The other end of it is the thread's. */

@@ -1,5 +1,6 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../base/clock.ts";
+import { endDescendants, type Mark } from "../base/descendants.ts";
 import {
   type CancelMessage,
   isBefore,
@@ -8,6 +9,7 @@ import {
   type ReturnedMessage,
 } from "../wire/protocol.ts";
 import { AttemptWatch } from "./attempt-watch.ts";
+import { endThread } from "./end-thread.ts";
 import { TaskBoard } from "./task-board.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
 import { PrintCount, print } from "./thread-output.ts";
@@ -22,12 +24,18 @@ export interface LaneSink {
   blob(lane: Lane, message: BlobMessage): void;
   /** Threads end before they can run anything. */
   broken(reason: string): void;
+  /** A thread cannot be ended, and what ran in it has been told as ended. */
+  stuck(): void;
 }
 
 export type BlobMessage = Extract<FromThread, { type: "blobGet" | "blobPut" }>;
 
 export interface LaneOptions {
   readonly workerId: string;
+  /** What all that this worker's tasks start inherits. */
+  readonly mark: Mark;
+  /** Whether the process is there for nothing but its lanes, and ends when a thread cannot be ended. */
+  readonly ownsProcess: boolean;
   /** Tasks that run at once. */
   readonly concurrency: number;
   readonly file: string;
@@ -58,6 +66,12 @@ const NEIGHBOUR_ENDED: LaneEndedMessage["death"] = {
   outOfMemory: false,
   reason: "another task of its thread was cancelled or timed out and did not end by itself",
 };
+const PROCESS_ENDS: LaneEndedMessage["death"] = {
+  deliberate: true,
+  outOfMemory: false,
+  reason:
+    "another task of its worker was in a call that nothing can interrupt, and its whole process had to be ended",
+};
 
 /**
  * A task thread, seen from the worker's main thread, which starts another one in the place of a thread that ended, and
@@ -70,6 +84,9 @@ export class Lane {
   #watch!: AttemptWatch;
   #prints!: PrintCount;
   #thread!: Worker;
+  /** What the programs that this thread starts inherit. */
+  #mark!: Mark;
+  #isEnding = false;
   #isReady = false;
   #isDisconnected = false;
   /** Why the thread ends, as far as it said. */
@@ -78,6 +95,8 @@ export class Lane {
   /** Threads in a row that ended without having begun a task. */
   #bootFailures = 0;
   #left: PromiseWithResolvers<void> | undefined;
+  /** Nothing more comes of this lane: its thread cannot be ended, or was left to the end of its process. */
+  #isGivenUp = false;
   #closed = false;
 
   constructor(options: LaneOptions) {
@@ -117,10 +136,16 @@ export class Lane {
 
   /** Resolves when what runs has ended, and the engine knows. What has not begun has been taken back before. */
   leave(): Promise<void> {
-    if (!this.#isReady) return Promise.resolve();
+    if (!this.#isReady || this.#isGivenUp) return Promise.resolve();
     this.#left ??= Promise.withResolvers<void>();
     this.tell({ type: "leave" });
     return this.#left.promise;
+  }
+
+  /** The process is about to be ended for another lane's sake: what runs here ends with it, and nothing more begins. */
+  giveUp(): void {
+    if (!this.#isGivenUp && !this.#closed) this.#tellGivenUp(PROCESS_ENDS);
+    this.#left?.resolve();
   }
 
   /** The worker is about to end: no thread takes another one's place any more. */
@@ -128,16 +153,19 @@ export class Lane {
     this.#closed = true;
   }
 
-  async close(): Promise<void> {
+  /** Ends the thread, whatever it does. `false` when it cannot be ended. */
+  async close(): Promise<boolean> {
     this.#closed = true;
     this.#watch.close();
     this.#reboot?.cancel();
-    await this.#thread.terminate();
+    return endThread(this.#thread, { mark: this.#mark, clock: this.#options.clock });
   }
 
   #startThread(): void {
-    const { file, workerId, concurrency, heapLimitMb, nextNumber } = this.#options;
+    const { file, workerId, mark, concurrency, heapLimitMb, nextNumber } = this.#options;
     this.#number = nextNumber();
+    this.#mark = { ...mark, MUSTER_LANE: String(this.#number) };
+    this.#isEnding = false;
     this.#board = new TaskBoard(concurrency);
     this.#watch = this.#watchAttempts(this.#board);
     this.#isReady = false;
@@ -153,6 +181,7 @@ export class Lane {
     };
     const thread = new Worker(file, {
       workerData: data,
+      env: { ...process.env, ...this.#mark },
       resourceLimits: heapLimitMb === undefined ? {} : { maxOldGenerationSizeMb: heapLimitMb },
     });
     this.#thread = thread;
@@ -165,7 +194,10 @@ export class Lane {
         : `an error outside of any task's promise ended its thread: ${error.stack ?? String(error)}`;
       this.#death = { outOfMemory, reason, deliberate: false };
     });
-    thread.on("exit", (code) => this.#threadEnded(code));
+    thread.on("exit", (code) => {
+      // One that could not be ended may do so at last.
+      if (thread === this.#thread && !this.#isGivenUp) this.#threadEnded(code);
+    });
     this.startRun();
   }
 
@@ -188,7 +220,7 @@ export class Lane {
         if (this.#closed) return;
         this.#isDisconnected = true;
         this.#death = { reason: message.reason, outOfMemory: false, deliberate: false };
-        void this.#thread.terminate();
+        void this.#endThread();
         return;
       case "blobGet":
       case "blobPut":
@@ -213,8 +245,44 @@ export class Lane {
       abort: (place) => this.tell({ type: "abort", place }),
       endThread: () => {
         this.#death ??= NEIGHBOUR_ENDED;
-        void this.#thread.terminate();
+        void this.#endThread();
       },
+    });
+  }
+
+  async #endThread(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    const { clock, ownsProcess, sink } = this.#options;
+    const thread = this.#thread;
+    if (await endThread(thread, { mark: this.#mark, clock })) return;
+    if (thread !== this.#thread || this.#closed || this.#isGivenUp) return;
+    this.#tellGivenUp(NEIGHBOUR_ENDED);
+    this.#left?.resolve();
+    sink.stuck();
+    if (ownsProcess) return;
+    this.#isGivenUp = false;
+    this.#startThread();
+  }
+
+  /** What was told to end, as the engine hears of it. */
+  #toldToEnd(): number[] {
+    return this.#board
+      .begun()
+      .flatMap(({ id, attempt, ending }) => (ending === undefined ? [] : [id, attempt, ReportKind[ending]]));
+  }
+
+  #tellGivenUp(death: LaneEndedMessage["death"]): void {
+    this.#isGivenUp = true;
+    this.#isReady = false;
+    this.#watch.close();
+    const next = this.#board.close() >>> 0;
+    this.#options.sink.ended({
+      lane: this.#number,
+      next,
+      ended: this.#toldToEnd(),
+      death,
+      unusable: undefined,
     });
   }
 
@@ -223,9 +291,9 @@ export class Lane {
     this.#left?.resolve();
     this.#watch.close();
     if (this.#closed) return;
-    const told = this.#board
-      .begun()
-      .flatMap(({ id, attempt, ending }) => (ending === undefined ? [] : [id, attempt, ReportKind[ending]]));
+    // What its tasks started is of no use to anybody now.
+    endDescendants({ mark: this.#mark });
+    const told = this.#toldToEnd();
     const alone = this.#death ?? {
       reason: `its thread ended by process.exit(${exitCode})`,
       outOfMemory: false,

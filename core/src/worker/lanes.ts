@@ -1,4 +1,5 @@
 import { systemClock } from "../base/clock.ts";
+import type { Mark } from "../base/descendants.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
 import type {
   CancelMessage,
@@ -21,6 +22,10 @@ export interface LanesSink extends Omit<LaneSink, "blob"> {
 
 export interface LanesOptions {
   readonly workerId: string;
+  /** What all that this worker's tasks start inherits. */
+  readonly mark: Mark;
+  /** Whether the process is there for nothing else, and ends when a thread cannot be ended; else the thread is left behind. */
+  readonly ownsProcess: boolean;
   readonly threads: number;
   readonly tasksPerThread: number;
   /** Bytes of heap that a thread may use. */
@@ -46,9 +51,12 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options;
-    const { workerId, threads, tasksPerThread, memoryLimit, cancelGraceMs, sink } = options;
+    const { workerId, mark, ownsProcess, threads, tasksPerThread, memoryLimit, cancelGraceMs, sink } =
+      options;
     const lane = {
       workerId,
+      mark,
+      ownsProcess,
       concurrency: tasksPerThread,
       file: workerFile(),
       clock: systemClock,
@@ -108,9 +116,15 @@ export class Lanes {
     for (const lane of this.#lanes) lane.stop();
   }
 
-  /** Ends all threads, whatever they do. */
-  async close(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  /** The process is about to be ended with all that runs: the engine is told. */
+  giveUp(): void {
+    for (const lane of this.#lanes) lane.giveUp();
+  }
+
+  /** Ends all threads, whatever they do. `false` when one cannot be ended. */
+  async close(): Promise<boolean> {
+    const ended = await Promise.all(this.#lanes.map((lane) => lane.close()));
+    return ended.every(Boolean);
   }
 
   #find(number: number): Lane | undefined {

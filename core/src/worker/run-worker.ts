@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { readWorkerEnv, type WorkerSettings, withSecrets } from "../cluster/worker-env.ts";
+import { endDescendants, killThisProcess } from "../base/descendants.ts";
+import { readWorkerEnv, type WorkerSettings, withSecrets, workerMark } from "../cluster/worker-env.ts";
 import { Channel } from "../wire/channel.ts";
 import { type DialTarget, dial } from "./dial.ts";
 import { type DriverPulse, ProcessPulse, SocketPulse } from "./driver-pulse.ts";
 import { WorkerExitCode } from "./exit-code.ts";
-import { Worker } from "./worker.ts";
+import { Worker, type WorkerEnd } from "./worker.ts";
 
 /**
  * Runs a worker in this process, until its engine lets it go. The address may be an argument; all else comes from
@@ -19,8 +20,8 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
     settings = readWorkerEnv(args[0] === undefined ? whole : { ...whole, MUSTER_ADDRESS: args[0] });
     url = parseAddress(settings);
   } catch (error) {
-    exit(WorkerExitCode.usage, (error as Error).message);
-    return;
+    complain((error as Error).message);
+    process.exit(WorkerExitCode.usage);
   }
   // The token is this process's alone: tasks and what they start must not see it.
   delete process.env["MUSTER_TOKEN"];
@@ -31,7 +32,7 @@ export function runWorker(args: readonly string[], env: NodeJS.ProcessEnv): void
     engineDirectory: url.protocol === "unix:" ? dirname(decodeURIComponent(url.pathname)) : undefined,
     connect: (listener) => new Channel(dial(target), listener),
     threadLink: { kind: "dial", target },
-    ended: exit,
+    ended: leave,
   });
   process.on("SIGTERM", () => worker.drain());
   // The terminal's Ctrl-C is for the driver, which tells its workers what to do.
@@ -71,7 +72,15 @@ function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-function exit(code: number, reason?: string): void {
-  if (reason !== undefined) process.stderr.write(`muster worker: ${reason}\n`);
-  process.exit(code);
+/** Ends this process with all that its tasks started: when its driver was killed, nobody else will. */
+function leave({ code, reason, isStuck }: WorkerEnd): void {
+  if (reason !== undefined) complain(reason);
+  endDescendants({ pid: process.pid, mark: workerMark(process.env) });
+  if (!isStuck) process.exit(code);
+  complain("a task is in a call of native code that does not return: this process ends with SIGKILL");
+  killThisProcess();
+}
+
+function complain(text: string): void {
+  process.stderr.write(`muster worker: ${text}\n`);
 }

@@ -26,6 +26,9 @@ const TOLD_TO_END = { timeout: 3, cancelled: 4 } as const;
 const STANDING_BITS = 3;
 const STANDING_MASK = (1 << STANDING_BITS) - 1;
 
+/** More tasks than ever lie at a thread, and fewer than would be taken for a number that was passed. */
+const FAR_AHEAD = 2 ** 30;
+
 /** Why an attempt was told to end. */
 export type EndReason = keyof typeof TOLD_TO_END;
 
@@ -111,6 +114,11 @@ export class TaskBoard {
       if (!isBefore(next, end)) return end;
       if (Atomics.compareExchange(this.#words, NEXT, next, end | 0) === next) return next;
     }
+  }
+
+  /** Main thread: nothing more begins. Gives the number of the first task that has not. */
+  close(): number {
+    return this.takeBack(this.next + FAR_AHEAD);
   }
 
   /** Main thread: what runs; with `beginning`, also what may be about to. */

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import type { WorkerSettings } from "../cluster/worker-env.ts";
+import { withDeadline } from "../base/wait.ts";
+import { type WorkerSettings, workerEnv, workerMark } from "../cluster/worker-env.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
@@ -36,10 +37,23 @@ export interface WorkerOptions {
   readonly pulse: DriverPulse | undefined;
   /** How the task threads reach the engine. */
   readonly threadLink: ThreadLink;
-  /** Called once, with the worker's exit code and the reason when it is not 0. */
-  readonly ended: (code: number, reason?: string) => void;
+  /** Called once. */
+  readonly ended: (end: WorkerEnd) => void;
   readonly clock?: Clock;
 }
+
+export interface WorkerEnd {
+  readonly code: number;
+  /** Why, when the code is not 0. */
+  readonly reason: string | undefined;
+  /** A thread could not be ended, and keeps the process from exiting by itself. */
+  readonly isStuck: boolean;
+}
+
+/** When a thread cannot be ended, what runs in others has so long to end before their process does, in milliseconds. */
+const NEIGHBOURS_MS = 1000;
+/** The last words have so long to leave, in milliseconds. */
+const GOODBYE_MS = 500;
 
 /**
  * The main thread of a worker process: it never runs user code, and can therefore answer for the threads that do. Tasks
@@ -54,6 +68,7 @@ export class Worker {
   #blobs: WorkerBlobs | undefined;
   readonly #watch: DriverWatch | undefined;
   #heartbeat: Timer | undefined;
+  #neighbours: Timer | undefined;
   #askedToDrain = false;
   #draining = false;
   #leaving = false;
@@ -65,6 +80,8 @@ export class Worker {
     this.#clock = options.clock ?? systemClock;
     this.#lanes = new Lanes({
       workerId: settings.workerId,
+      mark: workerMark(workerEnv(settings)),
+      ownsProcess: true,
       threads: settings.threads,
       tasksPerThread: settings.tasksPerThread,
       memoryLimit: settings.memoryLimit,
@@ -74,7 +91,8 @@ export class Worker {
         started: (ids) => this.#send(FrameType.started, { ids }),
         returned: (message) => this.#send(FrameType.returned, message),
         ended: (message) => this.#send(FrameType.laneEnded, message),
-        broken: (reason) => this.#end(WorkerExitCode.broken, { reason }),
+        broken: (reason) => void this.#end(WorkerExitCode.broken, { reason }),
+        stuck: () => this.#leaveStuck(),
         fetchBlob: (id) => this.#blobs!.fetch(id),
         storeBlob: (id) => this.#blobs!.store(id),
       },
@@ -110,8 +128,21 @@ export class Worker {
     this.#draining = true;
     await this.#lanes.leave();
     this.#send(FrameType.goodbye, { reason: "drained" });
-    await this.#channel.drained();
+    const goodbye = this.#channel.drained();
+    await withDeadline(goodbye, "The goodbye", { timeoutMs: GOODBYE_MS }).catch(() => undefined);
     await this.#leave();
+  }
+
+  /**
+   * A thread is in a call of native code, and ends with its process alone: the others' tasks are handed back as when it
+   * drains, and those that do not end soon are ended with it.
+   */
+  #leaveStuck(): void {
+    this.drain();
+    this.#neighbours ??= this.#clock.after(NEIGHBOURS_MS, () => {
+      this.#lanes.giveUp();
+      void this.#drain();
+    });
   }
 
   #watchDriver(pulse: DriverPulse): DriverWatch {
@@ -126,7 +157,7 @@ export class Worker {
     this.#leaving = true;
     this.#lanes.stop();
     await allPrinted(PRINT_MS);
-    this.#end(WorkerExitCode.done);
+    await this.#end(WorkerExitCode.done);
   }
 
   #receive(type: number, body: Buffer): void {
@@ -190,20 +221,24 @@ export class Worker {
     this.#lanes.stop();
     // A driver that was killed leaves its blobs behind: its workers are the last who can remove them.
     const engineGone = (await this.#watch?.isDriverGone()) ?? false;
-    this.#end(WorkerExitCode.engineLost, { reason, engineGone });
+    await this.#end(WorkerExitCode.engineLost, { reason, engineGone });
   }
 
-  #end(code: number, { reason, engineGone = false }: { reason?: string; engineGone?: boolean } = {}): void {
+  async #end(
+    code: number,
+    { reason, engineGone = false }: { reason?: string; engineGone?: boolean } = {},
+  ): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     this.#watch?.close();
     this.#heartbeat?.cancel();
+    this.#neighbours?.cancel();
     this.#channel.end();
     this.#blobs?.close({ engineGone });
     // Nobody but its workers can remove what a killed driver left, and this one had not even been told where it is.
     const { engineDirectory } = this.#options;
     if (engineGone && this.#blobs === undefined && engineDirectory !== undefined)
       removeBlobDirectory(engineDirectory);
-    this.#options.ended(code, reason);
+    this.#options.ended({ code, reason, isStuck: !(await this.#lanes.close()) });
   }
 }

@@ -1,5 +1,8 @@
 import {
+  endDescendants,
   type LaunchResult,
+  type Mark,
+  type OpenInfo,
   StartedWorkers,
   type WorkerId,
   type WorkerObservation,
@@ -21,15 +24,18 @@ export class LocalProvider implements WorkerProvider {
   readonly name = "local";
   readonly #command: (worker: WorkerSpec) => WorkerCommand;
   readonly #workers = new StartedWorkers<WorkerProcess>();
+  #mark: Mark = {};
   readonly #killAll = (): void => {
     for (const worker of this.#workers.running) worker.kill();
+    endDescendants({ mark: this.#mark });
   };
 
   constructor(options: LocalProviderOptions = {}) {
     this.#command = options.command ?? (() => [process.execPath, workerFile()]);
   }
 
-  async open(): Promise<undefined> {
+  async open({ runId }: OpenInfo): Promise<undefined> {
+    this.#mark = { MUSTER_RUN_ID: runId };
     // The last net: whatever ends this process in an orderly way takes the workers with it.
     process.on("exit", this.#killAll);
   }

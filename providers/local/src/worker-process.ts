@@ -1,16 +1,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import {
+  endDescendants,
+  killGroup,
   LineLog,
   LineSplitter,
+  type Mark,
   type StartedWorker,
+  WorkerExitCode,
   type WorkerId,
   type WorkerObservation,
   type WorkerSpec,
+  workerMark,
 } from "@muster/core";
 import type { WorkerCommand } from "./local-options.ts";
 
 /** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */
 const LAST_OUTPUT_MS = 500;
+
+/** What a worker prints before it ends itself like that. */
+const KILLED_ITSELF = /this process ends with SIGKILL/;
 
 /** What V8 prints before it aborts. */
 const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/;
@@ -25,12 +33,14 @@ export class WorkerProcess implements StartedWorker {
   readonly ended: Promise<WorkerObservation>;
   readonly #child: ChildProcess;
   readonly #memoryLimit: number | undefined;
+  readonly #mark: Mark;
   #exited = false;
   #forced = false;
 
   constructor(spec: WorkerSpec, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
     this.id = spec.id;
     this.#memoryLimit = spec.memoryLimit;
+    this.#mark = workerMark(spec.env);
     // A group of its own: the terminal's Ctrl-C is for the driver, which then decides what becomes of workers.
     this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
     this.spawned = new Promise((resolve) => {
@@ -49,15 +59,14 @@ export class WorkerProcess implements StartedWorker {
   kill(): void {
     if (this.#exited) return;
     this.#forced = true;
-    this.#killGroup();
+    killGroup(this.#child.pid!);
   }
 
-  #killGroup(): void {
-    try {
-      process.kill(-this.#child.pid!, "SIGKILL");
-    } catch {
-      // The whole group has gone already.
-    }
+  /** A worker that ends in peace ends all that its tasks started; else what has left its group would outlive the run. */
+  #endDescendants(endedInPeace: boolean): void {
+    const pid = this.#child.pid!;
+    if (endedInPeace) killGroup(pid);
+    else endDescendants({ pid, mark: this.#mark });
   }
 
   async #watch(): Promise<WorkerObservation> {
@@ -78,8 +87,7 @@ export class WorkerProcess implements StartedWorker {
       signal: NodeJS.Signals | null;
     }>((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
     this.#exited = true;
-    // Processes that its tasks started are in its group, and would outlive the run.
-    this.#killGroup();
+    this.#endDescendants(exitCode === WorkerExitCode.done);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())]);
     for (const splitter of output) splitter.end();
     child.stdout!.destroy();
@@ -101,7 +109,7 @@ export class WorkerProcess implements StartedWorker {
     const how = signal === undefined ? `exit code ${exitCode}` : `ended by ${signal}`;
     const hint = outOfMemory
       ? ` (out of memory: a heap was exhausted${this.#limit})`
-      : signal === "SIGKILL" && !this.#forced
+      : signal === "SIGKILL" && !this.#forced && !this.log.last(5).some((line) => KILLED_ITSELF.test(line))
         ? " (not by Muster: by a person, or by the system when memory ran out)"
         : "";
     return { id: this.id, phase: "ended", reason: `${how}${hint}`, exitCode, signal, outOfMemory };
