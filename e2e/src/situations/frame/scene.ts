@@ -9,6 +9,11 @@ import { LABEL, type SituationProject } from "./situation-project.ts";
 const REPOSITORY = new URL("../../../..", import.meta.url).pathname;
 const IMAGE = "node:24-bookworm-slim";
 
+/** A worker, not what its tasks started, which has its environment; in a container, the program that loads it. */
+const WORKER = /^\S*node\b.* (\S*worker\.cjs|--eval .*mkdtempSync)/s;
+/** What Muster itself starts. */
+const OURS = /worker\.cjs|mkdtempSync|docker-init|esbuild --service/;
+
 /** A driver that runs, and what can be done to it. */
 export class Scene implements AsyncDisposable {
   readonly place: Place;
@@ -89,8 +94,19 @@ export class Scene implements AsyncDisposable {
 
   /** Of the workers' processes, once so many are there. A container's, too, for who may see those. */
   async workers(count = 1): Promise<number[]> {
-    await this.until(() => this.child.workers().length >= count, `${count} workers`);
-    return this.child.workers();
+    let found: number[] = [];
+    await this.until(() => {
+      found = this.child.workers().filter((pid) => WORKER.test(commandLineOf(pid)));
+      return found.length >= count;
+    }, `${count} workers`);
+    return found;
+  }
+
+  /** What tasks, or the driver itself, have started. */
+  children(): number[] {
+    return this.child
+      .processes()
+      .filter((pid) => pid !== this.#pid && pid !== this.child.pid && !OURS.test(commandLineOf(pid)));
   }
 
   /** Ends one of the workers, by default without notice. */
