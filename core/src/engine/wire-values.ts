@@ -2,7 +2,7 @@ import { checkBlobId } from "../wire/blob-file.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
-  type LargeDependencies,
+  type LargeList,
   packMessage,
   Tag,
   type TaskBodies,
@@ -35,6 +35,11 @@ class SharedArgument {
     this.wire = kept instanceof BlobHandle ? kept.wire : kept;
   }
 }
+
+/** So many arguments or fewer are not counted: each is small, or a blob. */
+const FEW_ARGUMENTS = 64;
+/** What the name of a blob takes in a message, in bytes. */
+const BLOB_BYTES = 48;
 
 /** Shared values larger than this are sent to a worker once, not with every task, in bytes. */
 const SHARED_INLINE_LIMIT_BYTES = 1024;
@@ -69,7 +74,8 @@ export class WireValues {
         payload,
       });
     }
-    return { payload, dependencies: dependencies ?? NONE };
+    const isMany = payload.length > FEW_ARGUMENTS;
+    return { payload: isMany ? this.#listed(payload) : payload, dependencies: dependencies ?? NONE };
   }
 
   #packArgument<Dependency>(
@@ -106,22 +112,24 @@ export class WireValues {
 
   /** What the arguments of a task take in a message, about. */
   argumentBytes(task: EngineTask): number {
-    const payload = task.payload as readonly WireArgument[];
+    const payload = task.payload as readonly WireArgument[] | LargeList;
     let bytes = task.dependencies.length === 0 ? 0 : INLINE_LIMIT_BYTES;
+    if (!Array.isArray(payload)) return bytes;
     for (let index = 0; index < payload.length; index++) {
       const arg = payload[index];
-      if (arg instanceof Uint8Array) bytes += arg.byteLength;
+      if (typeof arg === "string") bytes += arg.length;
+      else if (arg instanceof Uint8Array) bytes += arg.byteLength;
     }
     return bytes;
   }
 
   /** What goes to the worker: the arguments of tasks, and the values that they refer to. */
   bodies(tasks: readonly { readonly task: EngineTask }[]): TaskBodies {
-    const args = new Array<readonly WireArgument[]>(tasks.length);
+    const args = new Array<readonly WireArgument[] | LargeList>(tasks.length);
     let dependencies: TaskBodies[1];
     for (let index = 0; index < tasks.length; index++) {
       const { task } = tasks[index]!;
-      args[index] = task.payload as readonly WireArgument[];
+      args[index] = task.payload as readonly WireArgument[] | LargeList;
       if (task.dependencies.length === 0) continue;
       dependencies ??= new Array(tasks.length).fill(undefined);
       (dependencies as unknown[])[index] = this.#dependenciesOf(task);
@@ -129,14 +137,26 @@ export class WireValues {
     return [args, dependencies];
   }
 
-  #dependenciesOf(task: EngineTask): readonly WireValue[] | LargeDependencies {
+  #dependenciesOf(task: EngineTask): readonly WireValue[] | LargeList {
     const values = task.dependencies.map(({ value }) => wireValue(value as KeptValue));
     if (atLeastBytes(values, INLINE_LIMIT_BYTES) < INLINE_LIMIT_BYTES) return values;
-    // A reduction over very many values is a large value itself.
-    const meta = packMessage(values);
-    const handle = this.#blobs.put({ meta, buffers: [], byteLength: meta.byteLength });
+    const handle = this.#putList(values);
     this.#retain(task, handle);
     return { blob: handle.wire };
+  }
+
+  #listed(args: readonly WireArgument[]): readonly WireArgument[] | LargeList {
+    if (atLeastBytes(args, INLINE_LIMIT_BYTES) < INLINE_LIMIT_BYTES) return args;
+    const handle = this.#putList(args);
+    const listed: LargeList = { blob: handle.wire };
+    this.#retained.set(listed, [handle, ...(this.#retained.get(args) ?? [])]);
+    return listed;
+  }
+
+  /** Very many values are a large one themselves. */
+  #putList(values: readonly WireArgument[]): BlobHandle {
+    const meta = packMessage(values);
+    return this.#blobs.put({ meta, buffers: [], byteLength: meta.byteLength });
   }
 
   /** Keeps a blob for as long as what it belongs to. */
@@ -204,7 +224,7 @@ function wireValue(value: KeptValue): WireValue {
 }
 
 /** What values take in a message, about; counting ends at `enough`. */
-function atLeastBytes(values: readonly WireValue[], enough: number): number {
+function atLeastBytes(values: readonly WireArgument[], enough: number): number {
   let bytes = 0;
   for (let index = 0; index < values.length && bytes < enough; index++) {
     const value = values[index];
@@ -212,7 +232,7 @@ function atLeastBytes(values: readonly WireValue[], enough: number): number {
     else if (typeof value === "string") bytes += value.length;
     else if (Array.isArray(value) && value[0] === Tag.list) {
       bytes += atLeastBytes(value[1] as readonly WireValue[], enough - bytes);
-    } else bytes += 8;
+    } else bytes += Array.isArray(value) ? BLOB_BYTES : 8;
   }
   return bytes;
 }

@@ -4,7 +4,7 @@ import type { CallSite } from "../code/code-unit.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
 
 /** Raised with every change that an older peer would not understand; both sides refuse another one's. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** What a frame is. Even numbers go to the worker, odd ones come from it. */
 export const FrameType = {
@@ -222,13 +222,14 @@ export interface TaskBody {
   readonly dependencies: readonly WireValue[] | undefined;
 }
 
-/** The bodies of a batch, as two columns; a reduction over very many values is a blob, in the second one. */
+/** The bodies of a batch, as two columns. */
 export type TaskBodies = readonly [
-  args: readonly (readonly WireArgument[])[],
-  dependencies: readonly (readonly WireValue[] | LargeDependencies | undefined)[] | undefined,
+  args: readonly (readonly WireArgument[] | LargeList)[],
+  dependencies: readonly (readonly WireValue[] | LargeList | undefined)[] | undefined,
 ];
 
-export interface LargeDependencies {
+/** Very many arguments, or values that they refer to, as in a reduction: the list of them is a blob, packed. */
+export interface LargeList {
   readonly blob: BlobValue;
 }
 

@@ -41,6 +41,23 @@ test("it is due at once when there are very many, and never when there are none"
   expect(buffer.isDue).toBe(false);
 });
 
+test("it is due at once when its values are large together", () => {
+  const buffer = new ReportBuffer();
+  const times = { startedAt: 0, endedAt: 0 };
+  for (let id = 1; id <= 16; id++) {
+    expect(buffer.isDue).toBe(false);
+    buffer.add({ id, attempt: 1 }, ReportKind.success, Buffer.alloc(65_536), times);
+  }
+  expect(buffer.isDue).toBe(true);
+  buffer.take();
+  const error = { name: "Error", message: "x".repeat(65_536), stack: "x".repeat(65_536) };
+  for (let id = 1; id <= 8; id++) {
+    expect(buffer.isDue).toBe(false);
+    buffer.add({ id, attempt: 1 }, ReportKind.failure, error, times);
+  }
+  expect(buffer.isDue).toBe(true);
+});
+
 test("a task that runs for days does not overflow its place in the table", () => {
   const buffer = new ReportBuffer();
   const times = { startedAt: 0, endedAt: 30 * 24 * 3600 * 1000 };

@@ -2,6 +2,7 @@ import { MusterError } from "../base/errors.ts";
 import type { EncodedParts } from "../wire/blob-file.ts";
 import { unflatten } from "../wire/blob-format.ts";
 import {
+  type LargeList,
   Tag,
   type TaskBodies,
   type TaskBody,
@@ -22,11 +23,24 @@ export function argumentsAt(
 ): unknown[] | Promise<unknown[]> {
   const args = allArgs[index]!;
   const dependencies = allDependencies?.[index];
-  if (dependencies === undefined || !("blob" in dependencies))
-    return resolveArguments({ args, dependencies }, blobs);
-  return fetchDependencies(dependencies.blob[1], blobs).then((all) =>
-    resolveArguments({ args, dependencies: all }, blobs),
+  if (!isLarge(args) && !isLarge(dependencies)) return resolveArguments({ args, dependencies }, blobs);
+  return Promise.all([whole(args, blobs), whole(dependencies, blobs)]).then(([allOfThem, values]) =>
+    resolveArguments({ args: allOfThem, dependencies: values }, blobs),
   );
+}
+
+function isLarge(list: object | undefined): list is LargeList {
+  return list !== undefined && !Array.isArray(list);
+}
+
+/** A list, also where it is so long that it came as a blob. */
+async function whole<List extends readonly WireArgument[] | undefined>(
+  list: List | LargeList,
+  blobs: BlobSource,
+): Promise<List> {
+  if (!isLarge(list)) return list;
+  const { meta } = await blobs(list.blob[1]);
+  return unpackMessage<List>(meta);
 }
 
 function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promise<unknown[]> {
@@ -42,12 +56,6 @@ function resolveArguments(body: TaskBody, blobs: BlobSource): unknown[] | Promis
 }
 
 const NONE: readonly WireValue[] = [];
-
-/** Dependencies that are so many that they came as a blob. */
-async function fetchDependencies(id: string, blobs: BlobSource): Promise<readonly WireValue[]> {
-  const { meta } = await blobs(id);
-  return unpackMessage<readonly WireValue[]>(meta);
-}
 
 async function fetchAll(ids: Iterable<string>, blobs: BlobSource): Promise<Map<string, EncodedParts>> {
   const fetched = new Map<string, EncodedParts>();

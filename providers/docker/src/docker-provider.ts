@@ -25,6 +25,8 @@ import { WorkerContainer } from "./worker-container.ts";
 
 const DEFAULT_IMAGE = "node:24-bookworm-slim";
 /** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
+/** Of a label: what is longer, no engine takes in a request. */
+const MAX_LABEL_LENGTH = 200;
 const SHARED_MEMORY = 2 * 2 ** 30;
 
 /** What there is between `open` and `close`. */
@@ -83,7 +85,7 @@ export class DockerProvider implements WorkerProvider {
       labels: {
         ...labels,
         [LABEL.run]: run.runId,
-        [LABEL.flow]: run.flowName,
+        [LABEL.flow]: run.flowName.slice(0, MAX_LABEL_LENGTH),
         [LABEL.cluster]: this.#clusterId,
         [LABEL.leaseMs]: String(leaseTimeoutMs),
       },
