@@ -1,8 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { linkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { MusterError } from "../base/errors.ts";
 import { blobParent, makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
@@ -49,6 +51,8 @@ export class BlobStore {
   readonly directory: string;
   /** What is in the proof file, so that a worker can tell that its directory is this one. */
   readonly proof: string;
+  /** In the names of all blobs of this run, and of no other's: what is left of another run cannot be taken for one. */
+  readonly tag = randomBytes(5).toString("hex");
   readonly #registry: FinalizationRegistry<string>;
   readonly #stopKeeping: () => void;
   readonly #onFreed: (ids: readonly string[]) => void;
@@ -76,9 +80,23 @@ export class BlobStore {
   }
 
   put(encoded: Encoded): BlobHandle {
-    const id = `driver-${++this.#made}`;
+    const id = this.#nextId();
     writeBlobFile(this.path(id), encoded);
     return this.handle(id, encoded.byteLength);
+  }
+
+  /**
+   * Another store's blob as one of this: the same file under a second name, which takes no memory.
+   * @throws where that is not possible: on another file system, or when the other store is closed
+   */
+  link(blob: BlobHandle, from: BlobStore): BlobHandle {
+    const id = this.#nextId();
+    linkSync(from.path(blob.id), this.path(id));
+    return this.handle(id, blob.byteLength);
+  }
+
+  #nextId(): string {
+    return `driver-${this.tag}-${++this.#made}`;
   }
 
   /** The handle of a blob that a worker made. */
@@ -93,8 +111,12 @@ export class BlobStore {
     return handle;
   }
 
-  /** What is large comes later: the driver does other things meanwhile. */
+  /**
+   * What is large comes later: the driver does other things meanwhile.
+   * @throws MusterError `CLOSED` once all is removed
+   */
   get(id: string): EncodedParts | Promise<EncodedParts> {
+    if (this.#closed) throw new MusterError("CLOSED", "The engine that kept it is closed.");
     return readBlobFile(this.path(id));
   }
 

@@ -119,6 +119,17 @@ export interface Engine extends AsyncDisposable {
   share(value: unknown, taskName: string, lookup: FutureLookup<unknown>): unknown;
   /** The value itself, from what the engine kept of it. */
   unpack(value: unknown): unknown | Promise<unknown>;
+  /**
+   * What the engine keeps of a value that another run made: the counterpart of `unpack`.
+   * @param what names it in messages: `the result of task "count"`
+   * @throws NotSerializableError
+   */
+  keep(value: unknown, what: string): unknown;
+  /**
+   * What it keeps of what another engine keeps, without a detour over the value; undefined where there is no other
+   * way. It does not matter how long the other one lives after that.
+   */
+  takeOver(kept: unknown, from: Engine): { readonly kept: unknown } | undefined;
   /** One value of many: what the engine keeps of an array whose elements it keeps. */
   gather(values: readonly unknown[]): unknown;
   /**

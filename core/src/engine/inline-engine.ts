@@ -50,6 +50,14 @@ export class InlineEngine implements Engine {
     return value;
   }
 
+  keep(value: unknown): unknown {
+    return value;
+  }
+
+  takeOver(): undefined {
+    return undefined;
+  }
+
   gather(values: readonly unknown[]): unknown {
     return [...values];
   }

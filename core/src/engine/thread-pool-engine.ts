@@ -64,7 +64,7 @@ export class ThreadPoolEngine extends WireEngine {
     });
     this.#lanes = lanes;
     this.dispatcher.addWorker({ id: WORKER, tasksPerLane: tasksPerThread, resources: {} }, this.#port(lanes));
-    lanes.startRun(run, { directory: this.blobs.directory, isShared: true });
+    lanes.startRun(run, { directory: this.blobs.directory, tag: this.blobs.tag, isShared: true });
   }
 
   protected override async end(): Promise<void> {

@@ -66,6 +66,14 @@ export abstract class WireEngine implements Engine {
     return this.values.unpack(value);
   }
 
+  keep(value: unknown, what: string): unknown {
+    return this.values.keep(value, what);
+  }
+
+  takeOver(kept: unknown, from: Engine): { readonly kept: unknown } | undefined {
+    return from instanceof WireEngine ? this.values.takeOver(kept, from.values) : undefined;
+  }
+
   gather(values: readonly unknown[]): unknown {
     return this.values.gather(values);
   }

@@ -178,6 +178,25 @@ export class WireValues {
     return new KeptList(values as readonly KeptValue[]);
   }
 
+  keep(value: unknown, what: string): KeptValue {
+    return isInline(value) ? value : this.#keep(encodeValue(value, { what }), INLINE_LIMIT_BYTES);
+  }
+
+  /** What another one keeps; undefined when it cannot be had without decoding it. */
+  takeOver(value: unknown, from: WireValues): { readonly kept: KeptValue } | undefined {
+    try {
+      return { kept: this.#takeOver(value as KeptValue, from) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #takeOver(kept: KeptValue, from: WireValues): KeptValue {
+    if (kept instanceof KeptList)
+      return new KeptList(kept.values.map((element) => this.#takeOver(element, from)));
+    return kept instanceof BlobHandle ? this.#blobs.link(kept, from.#blobs) : kept;
+  }
+
   unpack(value: unknown): unknown | Promise<unknown> {
     const kept = value as KeptValue;
     if (kept instanceof Uint8Array) return decodeValue(unflatten(kept));

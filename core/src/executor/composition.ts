@@ -79,6 +79,7 @@ export function compose(blueprint: Blueprint): Composition {
       events: from.resolve(EVENTS),
       cancelGraceMs: blueprint.cancelGraceMs,
       lookup: nodesOf,
+      runName: runName(from.resolve(RUN)),
       onReady: () => from.resolve(CLUSTER).cluster?.demandChanged(),
       onFailure: (failed) => {
         if (!from.resolve(RUN).failFast) return;
@@ -106,6 +107,10 @@ export function compose(blueprint: Blueprint): Composition {
     scheduler: container.resolve(SCHEDULER),
     executor: container.resolve(EXECUTOR),
   };
+}
+
+function runName({ runId, flowName }: RunFacts): string {
+  return flowName === undefined ? "its executor's run" : `the run ${runId} of the flow "${flowName}"`;
 }
 
 function foundation(from: DependencyContainer): Foundation {

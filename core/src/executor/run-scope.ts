@@ -30,7 +30,7 @@ export function runMessage(run: RunFacts, ids: Ids): RunMessage {
   return { ...scope, parameters: encodeParameters(parameters) };
 }
 
-/** Tasks see the parameters in `context`; ones that cannot travel are the flow's alone. */
+/** Tasks see the parameters in `context`; ones that cannot travel, such as futures of an outer flow, are the flow's alone. */
 function encodeParameters(parameters: unknown): Uint8Array | undefined {
   if (parameters === undefined) return undefined;
   try {

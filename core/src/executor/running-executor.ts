@@ -5,13 +5,13 @@ import type { Engine } from "../engine/engine.ts";
 import type { LogLevel } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { type FutureArray, futureArray, MappedFuture, nodesOf, TaskFuture } from "../scheduler/future.ts";
-import { type Inputs, type Resolved, Unmapped } from "../scheduler/inputs.ts";
+import { type Inputs, isUnmapped, type Resolved } from "../scheduler/inputs.ts";
 import type { MapSource } from "../scheduler/map-source.ts";
 import type { RunFunction } from "../scheduler/run-function.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { TaskFacts } from "../scheduler/task-facts.ts";
 import { resolveTaskOptions, type TaskOptions } from "../scheduler/task-options.ts";
-import type { Node } from "../scheduler/task-run.ts";
+import { Node } from "../scheduler/task-run.ts";
 import { NestedFutures } from "../wire/nested.ts";
 import type { CodeShipper } from "./code-shipper.ts";
 
@@ -104,11 +104,10 @@ export class RunningExecutor implements AsyncDisposable {
 
   /** `value` with all futures in it replaced by their values, once they are there. Throws the first error. */
   async wait<T>(value: T): Promise<Resolved<T>> {
-    const { scheduler } = this.#parts;
     const nested = new NestedFutures<Node>(value, nodesOf);
     const values = new Map<Node, unknown>();
     await Promise.all(
-      nested.futures.map(async (node) => void values.set(node, await scheduler.result(node))),
+      nested.futures.map(async (node) => void values.set(node, await node.owner.result(node))),
     );
     return nested.fill((node) => values.get(node)) as Resolved<T>;
   }
@@ -175,8 +174,9 @@ export class RunningExecutor implements AsyncDisposable {
 }
 
 function mapSource(arg: unknown, what: string): MapSource {
-  if (arg instanceof Unmapped) return { kind: "same", value: arg.value };
-  if (arg instanceof TaskFuture) return { kind: "node", node: TaskFuture.nodeOf(arg) };
+  if (isUnmapped(arg)) return { kind: "same", value: arg.value };
+  const found = typeof arg === "object" && arg !== null ? nodesOf(arg) : undefined;
+  if (found instanceof Node) return { kind: "node", node: found };
   if (typeof arg === "object" && arg !== null && Symbol.iterator in arg) {
     return { kind: "elements", elements: Array.isArray(arg) ? arg : [...(arg as Iterable<unknown>)] };
   }

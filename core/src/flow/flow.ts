@@ -31,7 +31,7 @@ export type TerminalStateHandler<P, R> = (
 ) => State<R> | void | Promise<State<R> | void>;
 
 export interface RunOptions<P> {
-  /** What the flow's function gets. */
+  /** What the flow's function gets, as it is: futures of the flow that runs this one stay futures, for its tasks to take. */
   parameters?: P;
   context?: {
     /** What `context.image` says. @default the environment variable MUSTER__CONTEXT__IMAGE */

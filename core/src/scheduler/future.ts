@@ -1,3 +1,4 @@
+import { FUTURE, FUTURES, type FutureFacts, foreignNode } from "./foreign-future.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type GatherRun, Node } from "./task-run.ts";
 
@@ -21,6 +22,15 @@ export class TaskFuture<T> implements PromiseLike<T> {
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return (this.#scheduler.result(this.#node) as Promise<T>).then(onValue, onError);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "TaskFuture";
+  }
+
+  /** @internal */
+  get [FUTURE](): FutureFacts {
+    return { name: this.#node.name };
   }
 
   /** @internal */
@@ -62,6 +72,10 @@ export type FutureArray<T> = Omit<readonly TaskFuture<T>[], "lastIndexOf"> & Pro
 
 /** What a `FutureArray` is. */
 class Futures<T> extends Array<TaskFuture<T>> implements PromiseLike<T[]> {
+  static {
+    Object.defineProperty(Futures.prototype, FUTURES, { value: true });
+  }
+
   /** What array methods make of it are plain arrays. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
@@ -74,7 +88,7 @@ class Futures<T> extends Array<TaskFuture<T>> implements PromiseLike<T[]> {
   ): Promise<A | B> {
     const first = this[0];
     if (first === undefined) return Promise.resolve<T[]>([]).then(onValue, onError);
-    const nodes = Array.from(this, (future) => TaskFuture.nodeOf(future));
+    const nodes = nodesOf(this) as readonly Node[];
     return (TaskFuture.schedulerOf(first).results(nodes) as Promise<T[]>).then(onValue, onError);
   }
 }
@@ -89,7 +103,8 @@ export function futureArray<T>(futures: Iterable<TaskFuture<T>>): FutureArray<T>
 /** The node, or the nodes, behind a future; undefined for every other value. */
 export function nodesOf(value: object): Node | readonly Node[] | undefined {
   if (value instanceof TaskFuture) return TaskFuture.nodeOf(value);
-  if (value instanceof Futures) return Array.from(value, (future) => TaskFuture.nodeOf(future));
+  if (FUTURES in value)
+    return Array.from(value as unknown as readonly object[], (future) => nodesOf(future) as Node);
   if (value instanceof Node) return value;
-  return undefined;
+  return foreignNode(value);
 }

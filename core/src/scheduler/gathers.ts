@@ -4,10 +4,11 @@ import type { StateName } from "../events/event.ts";
 import { UpstreamFailedError } from "./errors.ts";
 import type { MapSource } from "./map-source.ts";
 import type { RunFunction } from "./run-function.ts";
-import { GatherRun, type Node, nameOf, type TaskRun } from "./task-run.ts";
+import { GatherRun, type Node, type NodeOwner, type TaskRun } from "./task-run.ts";
 
 export interface GathersOptions {
-  readonly engine: Pick<Engine, "gather" | "unpack">;
+  readonly owner: NodeOwner;
+  readonly engine: Pick<Engine, "gather">;
   /** Submits a task an element. */
   readonly map: (fn: RunFunction, sources: readonly MapSource[]) => readonly TaskRun[];
   /** Called when a list has ended. */
@@ -43,7 +44,7 @@ export class Gathers {
 
   /** The list of these nodes. */
   of(nodes: readonly Node[]): GatherRun {
-    const gather = this.#create("a list of futures");
+    const gather = this.#create(nodes[0]?.name ?? "a list of futures");
     gather.expand(nodes);
     return gather;
   }
@@ -63,7 +64,7 @@ export class Gathers {
   }
 
   #create(name: string): GatherRun {
-    const gather = new GatherRun(name, () => this.#decide(gather));
+    const gather = new GatherRun(this.#options.owner, name, () => this.#decide(gather));
     this.#open.add(gather);
     return gather;
   }
@@ -97,13 +98,13 @@ export class Gathers {
       return { kind: "elements", elements };
     }
     await new Promise<void>((resolve) => node.whenEnded(resolve));
-    if (node.state !== "Success") throw new UpstreamFailedError(name, nameOf(node), node.error);
-    const value = await this.#options.engine.unpack(node.value);
+    if (node.state !== "Success") throw new UpstreamFailedError(name, node.name, node.error);
+    const value = await node.owner.unpack(node);
     if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) {
       const what = value === null ? "null" : typeof value;
       throw new MusterError(
         "INVALID_OPTION",
-        `Task "${name}" was mapped over the result of "${nameOf(node)}", which is no iterable but ${what}.`,
+        `Task "${name}" was mapped over the result of "${node.name}", which is no iterable but ${what}.`,
       );
     }
     return { kind: "elements", elements: [...(value as Iterable<unknown>)] };

@@ -37,6 +37,9 @@ export type Input<T> =
 /** The arguments of a call of a task. */
 export type Inputs<A extends readonly unknown[]> = { [K in keyof A]: Input<A[K]> };
 
+/** Marks what `unmapped` of this and of any other copy of this package gives. */
+const UNMAPPED = Symbol.for("muster.unmapped/1");
+
 /** A value that every task of a `map` gets whole. */
 export class Unmapped<T> {
   readonly value: T;
@@ -44,6 +47,15 @@ export class Unmapped<T> {
   constructor(value: T) {
     this.value = value;
   }
+
+  static {
+    Object.defineProperty(Unmapped.prototype, UNMAPPED, { value: true });
+  }
+}
+
+/** @internal */
+export function isUnmapped(value: unknown): value is Unmapped<unknown> {
+  return typeof value === "object" && value !== null && UNMAPPED in value;
 }
 
 /** Passes `value` whole to every task of a `map`, instead of one element to each. It is sent to a worker once. */

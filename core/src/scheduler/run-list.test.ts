@@ -4,9 +4,9 @@ import { SchedulerRun } from "./scheduler.test.kit.ts";
 import { TaskRun } from "./task-run.ts";
 
 function runs(count: number): TaskRun[] {
-  const fn = new SchedulerRun().fn();
-  const owner = { dependenciesEnded: () => undefined };
-  return Array.from({ length: count }, (_, index) => new TaskRun(owner, index + 1, fn));
+  const run = new SchedulerRun();
+  const fn = run.fn();
+  return Array.from({ length: count }, (_, index) => new TaskRun(run.scheduler, index + 1, fn));
 }
 
 function listOf(members: readonly TaskRun[]): RunList {

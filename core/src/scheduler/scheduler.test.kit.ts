@@ -75,6 +75,14 @@ export class SimulatedEngine implements Engine {
     return value;
   }
 
+  keep(value: unknown): unknown {
+    return value;
+  }
+
+  takeOver(): undefined {
+    return undefined;
+  }
+
   gather(values: readonly unknown[]): unknown {
     return [...values];
   }
@@ -134,6 +142,7 @@ export class SchedulerRun {
       events,
       cancelGraceMs: 5000,
       lookup: nodesOf,
+      runName: "the simulated run",
       onFailure: (run) => this.failures.push(run.fn.name),
     });
     void this.engine.start(this.scheduler.listener);

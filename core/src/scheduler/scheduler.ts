@@ -11,22 +11,16 @@ import type {
 } from "../engine/engine.ts";
 import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
+import { Adoptions } from "./adoptions.ts";
 import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
 import { type CancelReason, type Failure, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import { Gathers } from "./gathers.ts";
-import { type MapSource, packElements } from "./map-source.ts";
+import { type MapSource, type Packing, packElements } from "./map-source.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
-import {
-  type GatherRun,
-  NO_DEPENDENCIES,
-  type Node,
-  nameOf,
-  TaskRun,
-  type TaskRunOwner,
-} from "./task-run.ts";
+import { type GatherRun, NO_DEPENDENCIES, type Node, TaskRun, type TaskRunOwner } from "./task-run.ts";
 import { judge } from "./verdict.ts";
 
 export interface SchedulerOptions {
@@ -35,8 +29,10 @@ export interface SchedulerOptions {
   readonly events: EventLog;
   /** How long a cancelled task may take to clean up before its thread is ended, in milliseconds. */
   readonly cancelGraceMs: number;
-  /** Finds the node behind a future. */
+  /** Finds the node behind a future, also behind one of another run. */
   readonly lookup: FutureLookup<Node>;
+  /** For messages: `the run run-3f9a1c04b2 of the flow "word-count"`. */
+  readonly runName: string;
   /** Called when a task failed for good. */
   readonly onFailure?: (run: TaskRun) => void;
   /** Called when tasks have become ready. */
@@ -54,12 +50,14 @@ export interface UnseenFailure extends Failure {
  */
 export class Scheduler implements TaskRunOwner {
   readonly #options: SchedulerOptions;
-  readonly #engine: Engine;
+  readonly engine: Engine;
+  readonly #packing: Packing;
   readonly #functions: RunFunction[] = [];
   /** Task runs that have not ended. */
   readonly #unfinished = new RunList();
   readonly #attempts: Attempts;
   readonly #gathers: Gathers;
+  readonly #adoptions: Adoptions;
   readonly #failed: TaskRun[] = [];
   /** Runs whose dependencies failed, while they are being ended. */
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
@@ -71,10 +69,14 @@ export class Scheduler implements TaskRunOwner {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#engine = options.engine;
+    this.engine = options.engine;
     const { engine, clock, onReady: onSubmit } = options;
+    const adoptions = new Adoptions(this, engine);
+    this.#packing = { engine, lookup: (value) => adoptions.local(options.lookup(value)) };
+    this.#adoptions = adoptions;
     this.#attempts = new Attempts({ engine, clock, onSubmit });
     this.#gathers = new Gathers({
+      owner: this,
       engine,
       map: (fn, sources) => this.map(fn, sources),
       onEnd: () => this.#tellIdle(),
@@ -97,7 +99,7 @@ export class Scheduler implements TaskRunOwner {
     policy: RunFunction["policy"],
   ): RunFunction {
     const fn = new RunFunction(this.#functions.length, facts, policy);
-    const impossible = this.#engine.whyImpossible(fn);
+    const impossible = this.engine.whyImpossible(fn);
     if (impossible === undefined) return fn;
     throw new MusterError("UNSATISFIABLE_RESOURCES", `Task "${fn.name}" can never run: ${impossible}`);
   }
@@ -112,7 +114,7 @@ export class Scheduler implements TaskRunOwner {
    * @throws NotSerializableError for an argument that cannot travel
    */
   submit(fn: RunFunction, args: readonly unknown[]): TaskRun {
-    return this.#submit(fn, this.#engine.pack(args, fn.name, this.#options.lookup));
+    return this.#submit(fn, this.engine.pack(args, fn.name, this.#packing.lookup));
   }
 
   #submit(fn: RunFunction, packed: Packed<Node>): TaskRun {
@@ -143,7 +145,7 @@ export class Scheduler implements TaskRunOwner {
   /** One task an element, where the elements are known now. */
   map(fn: RunFunction, sources: readonly MapSource[]): TaskRun[] {
     // All of them before the first runs: an element that cannot travel leaves none behind that nobody has a future of.
-    const packed = packElements(fn.name, sources, this.#options);
+    const packed = packElements(fn.name, sources, this.#packing);
     return packed.map((one) => this.#submit(fn, one));
   }
 
@@ -161,7 +163,7 @@ export class Scheduler implements TaskRunOwner {
           return;
         }
         try {
-          resolve(this.#engine.unpack(node.value));
+          resolve(this.unpack(node));
         } catch (error) {
           reject(error);
         }
@@ -173,7 +175,26 @@ export class Scheduler implements TaskRunOwner {
 
   /** The values of all these nodes, as soon as all are there; or the first error. */
   results(nodes: readonly Node[]): Promise<unknown> {
-    return this.result(this.#gathers.of(nodes));
+    return this.result(this.#gathers.of(this.#adoptions.local(nodes)));
+  }
+
+  /** @throws MusterError `CLOSED` when the value went with this run */
+  unpack(node: Node): unknown {
+    try {
+      const value = this.engine.unpack(node.value);
+      return value instanceof Promise ? value.catch((error) => this.#explain(node, error)) : value;
+    } catch (error) {
+      return this.#explain(node, error);
+    }
+  }
+
+  #explain(node: Node, cause: unknown): never {
+    if (!(cause instanceof MusterError && cause.code === "CLOSED")) throw cause;
+    throw new MusterError(
+      "CLOSED",
+      `The result of task "${node.name}" went with ${this.#options.runName}, which has ended. Await it before its run ends.`,
+      { cause },
+    );
   }
 
   /** Resolves when no task is left that has not ended. */
@@ -228,7 +249,7 @@ export class Scheduler implements TaskRunOwner {
   unseenFailures(): readonly UnseenFailure[] {
     return [...this.#failed, ...this.#gathers.failedWithoutElements()]
       .filter((node) => !node.observed)
-      .map((node) => ({ name: nameOf(node), state: node.state, error: node.error }));
+      .map((node) => ({ name: node.name, state: node.state, error: node.error }));
   }
 
   /** Task runs that have ended without success, in the order of their ends. */
@@ -270,7 +291,7 @@ export class Scheduler implements TaskRunOwner {
     if (this.#doomed.length > 1) return;
     for (let index = 0; index < this.#doomed.length; index++) {
       const { run: next, failed: cause } = this.#doomed[index]!;
-      this.#finish(next, "UpstreamFailed", new UpstreamFailedError(next.fn.name, nameOf(cause), cause.error));
+      this.#finish(next, "UpstreamFailed", new UpstreamFailedError(next.fn.name, cause.name, cause.error));
     }
     this.#doomed.length = 0;
   }

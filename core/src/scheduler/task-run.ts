@@ -1,4 +1,4 @@
-import type { EngineTask } from "../engine/engine.ts";
+import type { Engine, EngineTask } from "../engine/engine.ts";
 import type { StateName } from "../events/event.ts";
 import type { RunFunction } from "./run-function.ts";
 import { isFinal } from "./states.ts";
@@ -10,8 +10,21 @@ export interface Dependent {
   dependencyEnded(node: Node): void;
 }
 
-/** Something in the graph that will have a value: a task run, or the list of a mapped task's runs. */
+/** The run of a flow or an executor that a node is of. */
+export interface NodeOwner {
+  /** The value of a node of this run, or its error thrown. The same object for everybody who asks. */
+  result(node: Node): Promise<unknown>;
+  /** The value of one that has succeeded, made anew. */
+  unpack(node: Node): unknown;
+  /** What keeps the values of its nodes; undefined where they are kept as they are. */
+  readonly engine: Engine | undefined;
+}
+
+/** Something in the graph that will have a value: a task run, the list of a mapped task's runs, or one of another run. */
 export abstract class Node {
+  readonly owner: NodeOwner;
+  /** Of the task that it is a run, or a list, of. */
+  abstract readonly name: string;
   state: StateName = "Pending";
   /** What the engine keeps of the result, with `Success`. */
   value: unknown;
@@ -26,6 +39,10 @@ export abstract class Node {
   promise: Promise<unknown> | undefined;
   /** Most nodes have one or none: no list is made for that. */
   #dependents: Dependent | Dependent[] | undefined;
+
+  constructor(owner: NodeOwner) {
+    this.owner = owner;
+  }
 
   get isFinished(): boolean {
     return isFinal(this.state);
@@ -56,7 +73,7 @@ export abstract class Node {
 }
 
 /** What a task run tells its scheduler. */
-export interface TaskRunOwner {
+export interface TaskRunOwner extends NodeOwner {
   /** All its dependencies have ended. */
   dependenciesEnded(run: TaskRun): void;
 }
@@ -81,11 +98,10 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   /** Its neighbours among the runs that have not ended. */
   previous: TaskRun | undefined;
   next: TaskRun | undefined;
-  readonly #owner: TaskRunOwner;
+  declare readonly owner: TaskRunOwner;
 
   constructor(owner: TaskRunOwner, id: number, fn: RunFunction) {
-    super();
-    this.#owner = owner;
+    super(owner);
     this.id = id;
     this.fn = fn;
     this.retriesLeft = fn.policy.retries;
@@ -94,6 +110,10 @@ export class TaskRun extends Node implements EngineTask, Dependent {
 
   get alone(): boolean {
     return this.lost !== "never";
+  }
+
+  get name(): string {
+    return this.fn.name;
   }
 
   get priority(): number {
@@ -113,7 +133,7 @@ export class TaskRun extends Node implements EngineTask, Dependent {
 
   dependencyEnded(): void {
     this.waitingFor--;
-    if (this.waitingFor === 0 && !this.isFinished) this.#owner.dependenciesEnded(this);
+    if (this.waitingFor === 0 && !this.isFinished) this.owner.dependenciesEnded(this);
   }
 }
 
@@ -126,8 +146,8 @@ export class GatherRun extends Node implements Dependent {
   readonly #onDone: (run: GatherRun) => void;
   #waitingFor = 0;
 
-  constructor(name: string, onDone: (run: GatherRun) => void) {
-    super();
+  constructor(owner: NodeOwner, name: string, onDone: (run: GatherRun) => void) {
+    super(owner);
     this.name = name;
     this.#onDone = onDone;
   }
@@ -161,9 +181,4 @@ export class GatherRun extends Node implements Dependent {
     if (this.isFinished) return;
     if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);
   }
-}
-
-/** The name of the task that a node is a run, or a list, of. */
-export function nameOf(node: Node): string {
-  return node instanceof TaskRun ? node.fn.name : (node as GatherRun).name;
 }

@@ -66,8 +66,8 @@ export interface HelloMessage {
 export interface WelcomeMessage {
   readonly run: RunMessage;
   readonly heartbeatMs: number;
-  /** Where the engine keeps blobs, and the proof that a worker sees the same directory. */
-  readonly blobs: { readonly directory: string; readonly proof: string };
+  /** Where the engine keeps blobs, the proof that a worker sees the same directory, and what is in all their names. */
+  readonly blobs: { readonly directory: string; readonly proof: string; readonly tag: string };
 }
 
 /** What `context` shows in tasks. */

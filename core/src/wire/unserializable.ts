@@ -4,6 +4,7 @@ import { NotSerializableError } from "../base/errors.ts";
 const READ_FIRST = "which only the process that made it can read; read it and pass its content";
 const ADVICE: Readonly<Record<string, string>> = {
   Promise: "which belongs to one process; await it and pass its value",
+  TaskFuture: "which belongs to its run; await it and pass its value",
   WeakMap: "whose entries cannot be read; pass a Map",
   WeakSet: "whose entries cannot be read; pass a Set",
   WeakRef: "which belongs to one process; pass what `deref()` gives",

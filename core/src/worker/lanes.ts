@@ -71,8 +71,8 @@ export class Lanes {
     this.#lanes = Array.from({ length: threads }, () => new Lane(lane));
   }
 
-  startRun(run: RunMessage, { directory, isShared }: BlobPlace): void {
-    this.#run = { run, blobs: { directory, isShared } };
+  startRun(run: RunMessage, { directory, tag, isShared }: BlobPlace): void {
+    this.#run = { run, blobs: { directory, tag, isShared } };
     for (const lane of this.#lanes) lane.startRun();
   }
 

@@ -30,7 +30,7 @@ export class ThreadBlobs {
 
   /** Keeps a value. What is given, now or later, says that the engine has it, so that the worker may die. */
   put(encoded: Encoded): BlobValue | Promise<BlobValue> {
-    const id = `${this.#prefix}-${++this.#made}`;
+    const id = `${this.#prefix}-${this.#place!.tag}-${++this.#made}`;
     writeBlobFile(this.#path(id), encoded);
     const blob: BlobValue = [Tag.blob, id, encoded.byteLength];
     return this.#place!.isShared ? blob : this.#ask({ type: "blobPut", id }).then(() => blob);

@@ -6,6 +6,8 @@ import type { DialTarget } from "./dial.ts";
 export interface BlobPlace {
   /** The engine's own, or a cache of this worker's. */
   readonly directory: string;
+  /** In the names of all blobs of the run, and of no other's. */
+  readonly tag: string;
   /** It is the engine's: what is there, the engine has. */
   readonly isShared: boolean;
 }

@@ -16,22 +16,26 @@ import type { BlobPlace } from "./thread-messages.ts";
 export class WorkerBlobs implements BlobPlace {
   readonly directory: string;
   readonly #channel: Channel;
+  readonly tag: string;
   readonly isShared: boolean;
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
 
-  private constructor(channel: Channel, directory: string, isShared: boolean) {
+  private constructor(channel: Channel, place: BlobPlace) {
+    const { directory, tag, isShared } = place;
     this.#channel = channel;
     this.directory = directory;
+    this.tag = tag;
     this.isShared = isShared;
     this.#receiver = new BlobReceiver(channel, (id) => join(directory, id));
     this.#sender = new BlobSender(channel, FrameType.blobPut);
   }
 
   static open(channel: Channel, offer: WelcomeMessage["blobs"]): WorkerBlobs {
-    if (seesSameDirectory(offer)) return new WorkerBlobs(channel, offer.directory, true);
-    return new WorkerBlobs(channel, makeBlobDirectory("muster-worker-"), false);
+    const { directory, tag } = offer;
+    if (seesSameDirectory(offer)) return new WorkerBlobs(channel, { directory, tag, isShared: true });
+    return new WorkerBlobs(channel, { directory: makeBlobDirectory("muster-worker-"), tag, isShared: false });
   }
 
   /** Brings a blob into the directory. */

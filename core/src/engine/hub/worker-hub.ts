@@ -141,7 +141,7 @@ export abstract class WorkerHub extends WireEngine {
     connection.welcome({
       run: this.#run,
       heartbeatMs: this.#heartbeatMs,
-      blobs: { directory: this.blobs.directory, proof: this.blobs.proof },
+      blobs: { directory: this.blobs.directory, proof: this.blobs.proof, tag: this.blobs.tag },
     });
     this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
     // Who hears it may want the worker to drain at once.

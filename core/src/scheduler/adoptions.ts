@@ -1,0 +1,78 @@
+import { toError } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { StateName } from "../events/event.ts";
+import { Node, type NodeOwner } from "./task-run.ts";
+
+/** The value of a node of another run, kept as this run keeps values. */
+class AdoptedNode extends Node {
+  readonly name: string;
+
+  constructor(owner: NodeOwner, name: string) {
+    super(owner);
+    this.name = name;
+  }
+
+  end(state: StateName, end: { readonly value?: unknown; readonly error?: Error | undefined }): void {
+    this.state = state;
+    this.value = end.value;
+    this.error = end.error;
+    this.tellDependents();
+  }
+}
+
+/**
+ * Nodes of other runs that this one's tasks depend on: of the flow that this one runs in, of a flow that it ran, of a
+ * run that has ended. Each gets a node here, since engines keep values each in a form of its own.
+ */
+export class Adoptions {
+  readonly #owner: NodeOwner;
+  readonly #engine: Engine;
+  readonly #adopted = new WeakMap<Node, AdoptedNode>();
+
+  constructor(owner: NodeOwner, engine: Engine) {
+    this.#owner = owner;
+    this.#engine = engine;
+  }
+
+  /** What stands for these nodes in this run: those that are of it, themselves. */
+  local(nodes: readonly Node[]): readonly Node[];
+  local(found: Node | readonly Node[] | undefined): Node | readonly Node[] | undefined;
+  local(found: Node | readonly Node[] | undefined): Node | readonly Node[] | undefined {
+    if (found instanceof Node) return this.#local(found);
+    return found?.every(({ owner }) => owner === this.#owner)
+      ? found
+      : found?.map((node) => this.#local(node));
+  }
+
+  #local(node: Node): Node {
+    if (node.owner === this.#owner) return node;
+    let adopted = this.#adopted.get(node);
+    if (adopted === undefined) {
+      adopted = new AdoptedNode(this.#owner, node.name);
+      this.#adopted.set(node, adopted);
+      this.#follow(node, adopted);
+    }
+    return adopted;
+  }
+
+  #follow(node: Node, adopted: AdoptedNode): void {
+    node.whenEnded(() => {
+      if (node.state !== "Success") {
+        adopted.end(node.state, node);
+        return;
+      }
+      const taken = node.owner.engine && this.#engine.takeOver(node.value, node.owner.engine);
+      if (taken !== undefined) {
+        adopted.end("Success", { value: taken.kept });
+        return;
+      }
+      node.owner
+        .result(node)
+        .then((value) => this.#engine.keep(value, `the result of task "${node.name}"`))
+        .then(
+          (value) => adopted.end("Success", { value }),
+          (thrown: unknown) => adopted.end("Failed", { error: toError(thrown) }),
+        );
+    });
+  }
+}
