@@ -11,6 +11,12 @@ export {
   type MusterErrorCode,
   NotSerializableError,
 } from "./base/errors.ts";
+export {
+  type RunningProgram,
+  StartProgramError,
+  type StartProgramOptions,
+  startProgram,
+} from "./base/start-program.ts";
 export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
 export * from "./cluster/index.ts";
 export type {

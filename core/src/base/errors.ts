@@ -12,6 +12,7 @@ export type MusterErrorCode =
   | "CLUSTER_CLASS"
   | "CLUSTER_START"
   | "CODE"
+  | "NO_TEMPORARY_DIRECTORY"
   | "PROTOCOL"
   | "DEADLINE"
   | "CANCELLED"

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { toError } from "../base/errors.ts";
+import { currentDirectory } from "../base/places.ts";
 import { collectGarbage, type GarbageReport, type Lease, type LeaseKeeper } from "../cluster/leases.ts";
 import { importFrom } from "../code/injected.ts";
 import { EXIT_CODE } from "./exit-code.ts";
@@ -91,7 +92,7 @@ async function findKeepers(asked: readonly string[]): Promise<LeaseKeeper[]> {
 /** From where the user is; a package of Muster itself also from beside this one. */
 async function importProvider(specifier: string): Promise<object> {
   try {
-    return await importFrom(process.cwd(), specifier);
+    return await importFrom(currentDirectory(), specifier);
   } catch (error) {
     if (!specifier.startsWith("@muster/") || !isMissing(error)) throw error;
     return await importFrom(fileURLToPath(new URL("../..", import.meta.url)), specifier);

@@ -1,6 +1,7 @@
 import { isAbsolute, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { currentDirectory } from "../base/places.ts";
 import { RemoteTaskError } from "../wire/errors.ts";
 
 export interface DescribeErrorOptions {
@@ -41,7 +42,7 @@ export function describeError(error: unknown, options: DescribeErrorOptions = {}
  * those of Muster, of Node and of installed packages.
  */
 export function userFrames(error: Error, options: DescribeErrorOptions = {}): string[] {
-  const { ownDirectory = OWN_DIRECTORY, baseDirectory = process.cwd() } = options;
+  const { ownDirectory = OWN_DIRECTORY, baseDirectory = currentDirectory() } = options;
   const frames: string[] = [];
   for (const line of (error.stack ?? "").split("\n")) {
     const { caller, place, position } = FRAME.exec(line)?.groups ?? {};

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { currentDirectory } from "../base/places.ts";
 import { type Flow, isFlow } from "../flow/index.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -28,7 +29,7 @@ export function parseFlowAddress(text: string): FlowAddress {
   const exportName = hasExport ? text.slice(split + 1) : undefined;
   if (!existsSync(shownFile)) {
     throw new UsageError(
-      `There is no file ${shownFile} in ${process.cwd()}. Name the file that exports the flow.`,
+      `There is no file ${shownFile} in ${currentDirectory()}. Name the file that exports the flow.`,
     );
   }
   if (!statSync(shownFile).isFile()) {

@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { lstat, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { tmpdir, userInfo } from "node:os";
+import { lstat, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../base/errors.ts";
+import { currentDirectory, currentUser, makeTemporaryDirectory } from "../base/places.ts";
 import type { BundleUnit } from "./code-unit.ts";
 
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 
 export interface WriteArtifactOptions {
-  /** Where packages may be installed if the bundle's own project is not on this machine. @default process.cwd() */
+  /** Where packages may be installed if the bundle's own project is not on this machine. @default the current one */
   directory?: string;
 }
 
@@ -19,7 +20,7 @@ export interface WriteArtifactOptions {
  */
 export async function writeArtifact(
   unit: Pick<BundleUnit, "id" | "code" | "resolveFrom">,
-  { directory = process.cwd() }: WriteArtifactOptions = {},
+  { directory = currentDirectory() }: WriteArtifactOptions = {},
 ): Promise<string> {
   if (!/^[0-9a-f]{64}$/.test(unit.id))
     throw new MusterError("CODE", `A bundle's id is no SHA-256: "${unit.id}".`);
@@ -28,7 +29,9 @@ export async function writeArtifact(
     const path = modules && (await writeInto(join(modules, ".cache", "muster"), unit).catch(() => undefined));
     if (path) return path;
   }
-  return writeInto(await privateDirectory(), unit);
+  const shared = await privateDirectory();
+  const path = shared && (await writeInto(shared, unit).catch(() => undefined));
+  return path ?? writeInto(makeTemporaryDirectory("muster-"), unit);
 }
 
 type Artifact = Pick<BundleUnit, "id" | "code">;
@@ -70,13 +73,13 @@ async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.size;
 }
 
-/** The same for all processes of this user, unless somebody else was there before. */
-async function privateDirectory(): Promise<string> {
-  const { uid, username } = userInfo();
-  const shared = join(tmpdir(), `muster-${uid >= 0 ? uid : username}`);
+/** The same for all processes of this user; undefined if somebody else was there before, or nobody can be. */
+async function privateDirectory(): Promise<string | undefined> {
+  const uid = process.getuid?.();
+  const shared = join(tmpdir(), `muster-${currentUser()}`);
   await mkdir(shared, { mode: 0o700 }).catch(() => undefined);
   const found = await lstat(shared).catch(() => undefined);
-  const ours = found?.isDirectory() && (uid < 0 || (found.uid === uid && (found.mode & 0o077) === 0));
-  if (ours) return shared;
-  return mkdtemp(join(tmpdir(), "muster-"));
+  const ours =
+    found?.isDirectory() && (uid === undefined || (found.uid === uid && (found.mode & 0o077) === 0));
+  return ours ? shared : undefined;
 }

@@ -4,8 +4,10 @@ import { isBuiltin } from "node:module";
 import { relative, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, BuildResult, Message } from "esbuild";
 import { MusterError, toError } from "../base/errors.ts";
+import { currentDirectory } from "../base/places.ts";
 import { injectedModules, ownPlaces, PLACE_NAMES, unbundleablePackages } from "./bundle-plugins.ts";
 import type { BundleUnit } from "./code-unit.ts";
+import { withEsbuild } from "./esbuild.ts";
 import { packageName } from "./native-package.ts";
 import { inlineSourceMap } from "./source-map.ts";
 
@@ -80,10 +82,8 @@ function rootsSource(roots: readonly string[]): string {
 type Settings = BuildOptions & { write: false; metafile: true };
 
 async function build(settings: Settings): Promise<BuildResult<Settings>> {
-  // Loaded late: who ships no code pays nothing for it.
-  const esbuild = await import("esbuild");
   try {
-    return await esbuild.build(settings);
+    return await withEsbuild((esbuild) => esbuild.build(settings));
   } catch (thrown) {
     throw bundleError(thrown as BuildFailure, settings.absWorkingDir!);
   }
@@ -109,7 +109,7 @@ function bundleError(failure: BuildFailure, directory: string): MusterError {
 function describe({ text, location, detail }: Message, directory: string): string {
   if (detail instanceof MusterError) return detail.message;
   if (!location || location.file === ROOTS) return text;
-  const file = relative(process.cwd(), resolve(directory, location.file));
+  const file = relative(currentDirectory(), resolve(directory, location.file));
   const line = location.lineText.trim().slice(0, 100);
   return `${text}\n  at ${file}:${location.line}:${location.column + 1}: ${line}`;
 }

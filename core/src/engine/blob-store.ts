@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { MusterError } from "../base/errors.ts";
-import { blobParent, makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
@@ -66,8 +66,8 @@ export class BlobStore {
   constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
     this.proof = proof;
     this.#onFreed = onFreed;
-    sweepBlobDirectories(blobParent());
     this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
+    sweepBlobDirectories(dirname(this.directory));
     // For a program that exits in the middle of a run.
     process.on("exit", this.#removeAll);
     writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { endDescendants, killGroup } from "../base/descendants.ts";
+import { type RunningProgram, startProgram } from "../base/start-program.ts";
 import { workerMark } from "../cluster/worker-env.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { WorkerExitCode } from "../worker/exit-code.ts";
@@ -14,25 +14,28 @@ const END_MS = 1500;
 export class PoolProcess {
   /** Settles when it has ended, and all that its tasks started. */
   readonly ended: Promise<WorkerDeath>;
-  readonly #child: ChildProcess;
+  readonly #child: RunningProgram;
 
-  /** @param env on top of this process's own */
-  constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [workerFile()], {
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
-    });
-    const lines = lastLines(this.#child);
+  private constructor(child: RunningProgram, env: Readonly<Record<string, string>>) {
+    this.#child = child;
+    const lines = lastLines(child);
     this.ended = new Promise((resolve) => {
-      this.#child.on("error", (error) => resolve({ reason: error.message, lastLines: [] }));
-      this.#child.on("exit", (code, signal) => {
+      child.on("exit", (code, signal) => {
         // One that ends in peace does so itself.
         if (code === WorkerExitCode.done) this.kill();
-        else endDescendants({ pid: this.#child.pid, mark: workerMark(env) });
+        else endDescendants({ pid: child.pid, mark: workerMark(env) });
         resolve({ ...howItEnded(code, signal), lastLines: lines() });
       });
     });
+  }
+
+  /**
+   * @param env on top of this process's own
+   * @throws StartProgramError
+   */
+  static async start(env: Readonly<Record<string, string>>, signal: AbortSignal): Promise<PoolProcess> {
+    const options = { env: { ...process.env, ...env }, detached: true, signal };
+    return new PoolProcess(await startProgram([process.execPath, workerFile()], options), env);
   }
 
   /** Ends it at once, with its group. */
@@ -55,13 +58,13 @@ function howItEnded(code: number | null, signal: NodeJS.Signals | null): Omit<Wo
 }
 
 /** Keeps what a child prints last, and passes all of it on. */
-function lastLines(child: ChildProcess): () => string[] {
+function lastLines(child: RunningProgram): () => string[] {
   let text = "";
   for (const [from, to] of [
     [child.stdout, process.stdout],
     [child.stderr, process.stderr],
   ] as const) {
-    from?.on("data", (chunk: Buffer) => {
+    from.on("data", (chunk: Buffer) => {
       to.write(chunk);
       text = `${text}${chunk.toString()}`.slice(-10_000);
     });

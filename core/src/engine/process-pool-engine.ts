@@ -1,5 +1,5 @@
 import { endDescendants } from "../base/descendants.ts";
-import { MusterError } from "../base/errors.ts";
+import { MusterError, toError } from "../base/errors.ts";
 import { workerEnv } from "../cluster/worker-env.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import type { EngineListener } from "./engine.ts";
@@ -22,12 +22,13 @@ const DEATH_TIMEOUT_MS = 30_000;
 export class ProcessPoolEngine extends HubEngine {
   readonly #options: ProcessPoolOptions;
   readonly #children = new Map<string, PoolProcess>();
-  /** Those that are still on their way here. */
+  readonly #starting = new Set<Promise<void>>();
+  /** Those that run, and are still on their way here. */
   readonly #booting = new Set<string>();
   #listener: EngineListener | undefined;
   #started = 0;
   #bootFailures = 0;
-  #ending = false;
+  readonly #ending = new AbortController();
   /** The last net: whatever ends this process in an orderly way takes them along, and what their tasks started. */
   readonly #killAll = (): void => {
     for (const child of this.#children.values()) child.kill();
@@ -52,7 +53,8 @@ export class ProcessPoolEngine extends HubEngine {
   }
 
   protected override async end(): Promise<void> {
-    this.#ending = true;
+    this.#ending.abort();
+    await Promise.all(this.#starting);
     // They would find nobody, and complain about it.
     for (const id of this.#booting) this.#children.get(id)?.kill();
     await super.end();
@@ -62,7 +64,16 @@ export class ProcessPoolEngine extends HubEngine {
 
   #startProcess(): void {
     const id = `p-${++this.#started}`;
-    const child = new PoolProcess(this.#env(id));
+    const starting = PoolProcess.start(this.#env(id), this.#ending.signal)
+      .then(
+        (child) => this.#runs(id, child),
+        (error: unknown) => this.#failed({ reason: toError(error).message, lastLines: [] }),
+      )
+      .finally(() => this.#starting.delete(starting));
+    this.#starting.add(starting);
+  }
+
+  #runs(id: string, child: PoolProcess): void {
     this.#children.set(id, child);
     this.#booting.add(id);
     void child.ended.then((death) => this.#ended(id, death));
@@ -70,8 +81,13 @@ export class ProcessPoolEngine extends HubEngine {
 
   #ended(id: string, death: WorkerDeath): void {
     this.#booting.delete(id);
-    if (!this.#children.delete(id) || this.#ending) return;
+    if (!this.#children.delete(id) || this.#ending.signal.aborted) return;
     this.reportDeath(id, death);
+    this.#failed(death);
+  }
+
+  #failed(death: WorkerDeath): void {
+    if (this.#ending.signal.aborted) return;
     if (++this.#bootFailures > MAX_BOOT_FAILURES) {
       const tail = death.lastLines.length === 0 ? "" : ` Its last lines:\n${death.lastLines.join("\n")}`;
       this.#listener?.failed(

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.ts";
+import { currentDirectory } from "../base/places.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { resolveClusterClass } from "../cluster/cluster-class.ts";
@@ -96,7 +97,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
     const { clusterClass = DEFAULT_CLUSTER_CLASS, clusterKwargs = {}, adaptKwargs } = this.options;
-    const from = run.flowSite === undefined ? process.cwd() : projectDirectory(run.flowSite.file);
+    const from = run.flowSite === undefined ? currentDirectory() : projectDirectory(run.flowSite.file);
     const make = await resolveClusterClass(clusterClass, { from });
     const cluster = await make(clusterKwargs);
     try {

@@ -1,19 +1,12 @@
-import { mkdtempSync, renameSync, rmSync, statfsSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { MEMORY_DIRECTORY } from "./limits.ts";
+import { renameSync, rmSync, statfsSync } from "node:fs";
+import { MEMORY_DIRECTORY, makeTemporaryDirectory } from "../base/places.ts";
 
 /** A directory in memory is used when it has at least this much room, in bytes: containers often have 64 MiB. */
 const ENOUGH_MEMORY_BYTES = 1024 ** 3;
 
 /** Makes a directory for blobs, in memory where there is room. */
 export function makeBlobDirectory(prefix: string): string {
-  return mkdtempSync(join(blobParent(), prefix));
-}
-
-/** Where directories for blobs are made. */
-export function blobParent(): string {
-  return hasMemory() ? MEMORY_DIRECTORY : tmpdir();
+  return makeTemporaryDirectory(prefix, hasMemory() ? [MEMORY_DIRECTORY] : []);
 }
 
 function hasMemory(): boolean {

@@ -4,9 +4,6 @@ export const INLINE_LIMIT_BYTES = 64 * 1024;
 /** In this file of its blob directory an engine writes what proves that a worker sees the same directory. */
 export const PROOF_FILE = "proof";
 
-/** Where files are memory, on Linux. */
-export const MEMORY_DIRECTORY = "/dev/shm";
-
 /**
  * A silent connection is probed so often, in milliseconds: what lies between must not forget one whose task takes long,
  * and one whose other end is gone is found to be.

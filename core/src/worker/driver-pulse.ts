@@ -34,7 +34,9 @@ export class ProcessPulse implements DriverPulse {
     const state = existsSync("/proc/self/stat")
       ? await stateFromProc(this.#pid)
       : await stateFromPs(this.#pid);
-    if (state === undefined || state === "Z") return "gone";
+    // A process that there is counts as alive, also where nothing tells how it is: without /proc, or room to read it.
+    if (state === undefined) return isProcess(this.#pid) ? "alive" : "gone";
+    if (state === "Z") return "gone";
     return state === "T" || state === "t" ? "silent" : "alive";
   }
 }

@@ -12,6 +12,20 @@ export const BOOTSTRAP = `
 const { mkdtempSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
+const put = (name, bytes) => {
+  const failures = [];
+  for (const parent of [tmpdir(), "/tmp", "/var/tmp", "/dev/shm"]) {
+    try {
+      const file = join(mkdtempSync(join(parent, "muster-")), name);
+      writeFileSync(file, bytes);
+      return file;
+    } catch (error) {
+      failures.push(error.message);
+    }
+  }
+  console.error("muster: there is no place for the worker's file in this container: " + failures.join("; "));
+  process.exit(3);
+};
 const chunks = [];
 let count = 0;
 process.stdin.on("data", (chunk) => {
@@ -27,12 +41,7 @@ process.stdin.on("data", (chunk) => {
   process.stdin.removeAllListeners();
   process.stdin.destroy();
   Object.assign(process.env, head.secrets);
-  let file = head.file;
-  if (head.bytes > 0) {
-    file = join(mkdtempSync(join(tmpdir(), "muster-")), file);
-    writeFileSync(file, Buffer.concat(chunks).subarray(lineEnd + 1));
-  }
-  require(file);
+  require(head.bytes > 0 ? put(head.file, Buffer.concat(chunks).subarray(lineEnd + 1)) : head.file);
 });
 process.stdin.on("end", () => process.exit(3));
 `;

@@ -23,7 +23,16 @@ export interface DockerConfig {
 
 /** Where the `docker` command keeps its settings. */
 export function configDirectory(env: NodeJS.ProcessEnv): string {
-  return env["DOCKER_CONFIG"] ?? join(homedir(), ".docker");
+  return env["DOCKER_CONFIG"] ?? join(homeDirectory(), ".docker");
+}
+
+/** Somebody without HOME and without a name on this machine has none: then there is nothing in it. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
 }
 
 export function configFile(env: NodeJS.ProcessEnv): string {
@@ -38,7 +47,8 @@ export function readConfig(env: NodeJS.ProcessEnv): DockerConfig {
   try {
     return (JSON.parse(readFileSync(configFile(env), "utf8")) as DockerConfig | null) ?? {};
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    // Another user's home counts as none.
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) return {};
     throw error;
   }
 }

@@ -4,6 +4,8 @@ import {
   type Mark,
   type OpenInfo,
   StartedWorkers,
+  type StartProgramError,
+  startProgram,
   type WorkerId,
   type WorkerObservation,
   type WorkerProvider,
@@ -62,32 +64,22 @@ export class LocalProvider implements WorkerProvider {
 
   async #spawn(spec: WorkerSpec): Promise<LaunchResult> {
     const { id } = spec;
-    let worker: WorkerProcess;
-    let program = "";
+    let command: WorkerCommand;
     try {
-      const command = this.#command(spec);
-      program = command[0];
-      worker = new WorkerProcess(spec, command, workerEnvironment(process.env, spec.env));
+      command = this.#command(spec);
     } catch (error) {
-      return refused(id, program, error as Error);
+      return { id, ok: false, reason: `its command cannot be made: ${(error as Error).message}` };
     }
-    const failure = await worker.spawned;
-    if (failure !== undefined) return refused(id, program, failure);
-    this.#workers.tell({ id, phase: "running" });
-    this.#workers.add(worker);
-    return { id, ok: true };
+    try {
+      const env = workerEnvironment(process.env, spec.env);
+      // A group of its own: the terminal's Ctrl-C is for the driver, which then decides what becomes of workers.
+      const child = await startProgram(command, { env, detached: true });
+      this.#workers.tell({ id, phase: "running" });
+      this.#workers.add(new WorkerProcess(spec, child));
+      return { id, ok: true };
+    } catch (error) {
+      const { message, permanent } = error as StartProgramError;
+      return { id, ok: false, reason: message, permanent };
+    }
   }
-}
-
-/** What does not become better by trying again. */
-const PERMANENT_CODES = new Set(["ENOENT", "EACCES", "ENOEXEC", "E2BIG"]);
-
-function refused(id: WorkerId, program: string, error: NodeJS.ErrnoException): LaunchResult {
-  const what = program === "" ? "its command cannot be made" : `the program ${program} cannot be started`;
-  return {
-    id,
-    ok: false,
-    reason: `${what}: ${error.message}`,
-    permanent: PERMANENT_CODES.has(error.code ?? ""),
-  };
 }

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import {
   endDescendants,
   killGroup,
   LineLog,
   LineSplitter,
   type Mark,
+  type RunningProgram,
   type StartedWorker,
   WorkerExitCode,
   type WorkerId,
@@ -12,7 +12,6 @@ import {
   type WorkerSpec,
   workerMark,
 } from "@muster/core";
-import type { WorkerCommand } from "./local-options.ts";
 
 /** Milliseconds after its end that a process's output has to arrive: what it started may hold the pipe open. */
 const LAST_OUTPUT_MS = 500;
@@ -27,27 +26,20 @@ const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/
 export class WorkerProcess implements StartedWorker {
   readonly id: WorkerId;
   readonly log = new LineLog();
-  /** Settles when it runs: undefined, or why it does not. */
-  readonly spawned: Promise<Error | undefined>;
   /** Settles when it ended and all that it printed has arrived. */
   readonly ended: Promise<WorkerObservation>;
-  readonly #child: ChildProcess;
+  readonly #child: RunningProgram;
   readonly #memoryLimit: number | undefined;
   readonly #mark: Mark;
   #exited = false;
   #forced = false;
 
-  constructor(spec: WorkerSpec, [program, ...args]: WorkerCommand, env: Record<string, string | undefined>) {
+  /** @param child the head of a process group */
+  constructor(spec: WorkerSpec, child: RunningProgram) {
     this.id = spec.id;
     this.#memoryLimit = spec.memoryLimit;
     this.#mark = workerMark(spec.env);
-    // A group of its own: the terminal's Ctrl-C is for the driver, which then decides what becomes of workers.
-    this.#child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], env });
-    this.spawned = new Promise((resolve) => {
-      this.#child.once("spawn", () => resolve(undefined));
-      // More than one error can come (a failed kill); none may go unheard.
-      this.#child.on("error", resolve);
-    });
+    this.#child = child;
     this.ended = this.#watch();
   }
 
@@ -71,16 +63,11 @@ export class WorkerProcess implements StartedWorker {
 
   async #watch(): Promise<WorkerObservation> {
     const child = this.#child;
-    const output = [child.stdout!, child.stderr!].map((stream) => {
+    const output = [child.stdout, child.stderr].map((stream) => {
       const splitter = new LineSplitter((line) => this.log.append(line));
       stream.on("data", (bytes: Buffer) => splitter.write(bytes));
       return splitter;
     });
-    const failure = await this.spawned;
-    if (failure !== undefined) {
-      this.log.end();
-      return { id: this.id, phase: "ended", reason: failure.message };
-    }
     const closed = new Promise((resolve) => child.once("close", resolve));
     const { exitCode, signal } = await new Promise<{
       exitCode: number | null;
@@ -90,8 +77,8 @@ export class WorkerProcess implements StartedWorker {
     this.#endDescendants(exitCode === WorkerExitCode.done);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())]);
     for (const splitter of output) splitter.end();
-    child.stdout!.destroy();
-    child.stderr!.destroy();
+    child.stdout.destroy();
+    child.stderr.destroy();
     this.log.end();
     return this.#observation(exitCode ?? undefined, signal ?? undefined);
   }
