@@ -136,7 +136,7 @@ function runHelper(
       else reject(new Error(`${program} failed (${words || error.message})`));
     });
     // One that ends without reading breaks the pipe; how it ended says more.
-    child.stdin!.on("error", () => undefined);
-    child.stdin!.end(server);
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(server);
   });
 }
