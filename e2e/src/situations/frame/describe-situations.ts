@@ -6,6 +6,7 @@ import { Scene } from "./scene.ts";
 import { EVERYWHERE, type Expected, type Place, type Seen, type Situation } from "./situation.ts";
 import { SituationProject } from "./situation-project.ts";
 
+export type { Scene } from "./scene.ts";
 export * from "./situation.ts";
 
 const DEADLINE_MS = 60_000;
