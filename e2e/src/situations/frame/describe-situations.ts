@@ -11,7 +11,7 @@ export * from "./situation.ts";
 
 const DEADLINE_MS = 60_000;
 /** Workers that lost their driver, and containers that are being removed, need a moment to go. */
-const LEFT_DEADLINE_MS = 20_000;
+const LEFT_DEADLINE_MS = 30_000;
 /** For taking everything away after a row that failed. */
 const TAKE_AWAY_MS = 30_000;
 

@@ -118,8 +118,8 @@ export const executor = ${this.#executor(place, executor, mark)};
     const { workers = 2, tasksPerThread, cancelGraceMs, adapt } = facts;
     const pool = { numWorkers: workers, tasksPerThread, cancelGraceMs };
     const clusterKwargs = { workers, tasksPerThread, ...facts.cluster };
-    // A driver that is gone is given up after seconds, not after half a minute.
-    const clientKwargs = { deathTimeoutMs: 3000, cancelGraceMs, ...facts.client };
+    // Sooner than by default, but not because the machine is busy.
+    const clientKwargs = { deathTimeoutMs: 10_000, cancelGraceMs, ...facts.client };
     const common = { clientKwargs, adaptKwargs: adapt };
     switch (place) {
       case "own":
