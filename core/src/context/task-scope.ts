@@ -1,3 +1,4 @@
+import { MusterError } from "../base/errors.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
 import type { Context, Logger } from "./context.ts";
 import { makeLogger } from "./make-logger.ts";
@@ -68,8 +69,13 @@ export class TaskScope implements Context {
     return this.#logger;
   }
 
-  abort(reason: Error): void {
+  /** Tells the attempt that it is to end. */
+  abort(why: "timeout" | "cancelled"): void {
     this.#controller ??= new AbortController();
-    this.#controller.abort(reason);
+    this.#controller.abort(
+      why === "timeout"
+        ? new MusterError("TASK_TIMEOUT", "The task took longer than its timeout.")
+        : new MusterError("TASK_CANCELLED", "The task was cancelled."),
+    );
   }
 }

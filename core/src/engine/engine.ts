@@ -50,6 +50,7 @@ export interface TaskReport {
    */
   readonly kind: "success" | "failure" | "timeout" | "cancelled" | "lost";
   readonly value: unknown;
+  /** With `timeout`: why it was not ended in time, where it was not. */
   readonly error: Error | undefined;
   /** Milliseconds that it ran. */
   readonly durationMs: number;

@@ -114,16 +114,13 @@ export class InlineEngine implements Engine {
     this.#listener.started([{ task, attempt, worker: WORKER }]);
     return new Promise((resolve) => {
       let timer: Timer | undefined;
+      let hasEnded = false;
       const end = (kind: TaskReport["kind"], outcome: { value?: unknown; error?: Error } = {}): void => {
+        // It was given up, and another one may run.
+        if (hasEnded) return;
+        hasEnded = true;
         timer?.cancel();
-        if (kind === "timeout" || kind === "cancelled") {
-          scope.abort(
-            new MusterError(
-              kind === "timeout" ? "TASK_TIMEOUT" : "TASK_CANCELLED",
-              `The task ended: ${kind}.`,
-            ),
-          );
-        }
+        if (kind === "timeout" || kind === "cancelled") scope.abort(kind);
         this.#current = undefined;
         resolve({
           task,
@@ -139,13 +136,29 @@ export class InlineEngine implements Engine {
       };
       this.#current = { task, attempt, end };
       if (fn.timeoutMs !== undefined) timer = this.#clock.after(fn.timeoutMs, () => end("timeout"));
+      const endByItself = (
+        kind: "success" | "failure",
+        outcome: { value?: unknown; error?: Error },
+      ): void => {
+        const tookMs = this.#clock.now() - startedAt;
+        if (tookMs < (fn.timeoutMs ?? Number.POSITIVE_INFINITY)) end(kind, outcome);
+        else end("timeout", { error: overran(tookMs) });
+      };
       const call = fn.local as (...values: unknown[]) => unknown;
       contextStorage
         .run(scope, async () => call(...(args.fill(({ value }) => value) as unknown[])))
         .then(
-          (value) => end("success", { value }),
-          (thrown: unknown) => end("failure", { error: toError(thrown) }),
+          (value) => endByItself("success", { value }),
+          (thrown: unknown) => endByItself("failure", { error: toError(thrown) }),
         );
     });
   }
+}
+
+/** A task that keeps this thread busy keeps it from looking at the time. */
+function overran(tookMs: number): MusterError {
+  return new MusterError(
+    "TASK_TIMEOUT",
+    `it kept the driver's own thread busy, where nothing can interrupt it, and ended after ${Math.round(tookMs)} ms.`,
+  );
 }

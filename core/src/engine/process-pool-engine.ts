@@ -39,6 +39,8 @@ export class ProcessPoolEngine extends HubEngine {
     super(options);
     this.#options = options;
     this.subscribe((event) => {
+      // One that is stopped, say, would not end by itself.
+      if (event.type === "left") void this.#children.get(event.id)?.close();
       if (event.type !== "joined") return;
       this.#booting.delete(event.id);
       this.#bootFailures = 0;

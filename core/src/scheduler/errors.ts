@@ -6,11 +6,11 @@ export class TaskTimeoutError extends MusterError {
   readonly taskName: string;
   readonly timeoutMs: number;
 
-  constructor(taskName: string, timeoutMs: number) {
-    super(
-      "TASK_TIMEOUT",
-      `Task "${taskName}" took longer than its timeout of ${timeoutMs} ms and was ended.`,
-    );
+  /** @param cause why it was not ended in time, if it was not */
+  constructor(taskName: string, timeoutMs: number, cause?: Error) {
+    const end = cause === undefined ? " and was ended" : `, and could not be ended: ${cause.message}`;
+    const message = `Task "${taskName}" took longer than its timeout of ${timeoutMs} ms${end.replace(/\.$/, "")}.`;
+    super("TASK_TIMEOUT", message, cause === undefined ? undefined : { cause });
     this.taskName = taskName;
     this.timeoutMs = timeoutMs;
   }

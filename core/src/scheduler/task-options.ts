@@ -9,7 +9,11 @@ export interface TaskOptions {
   retries?: number;
   /** Milliseconds before it is tried again, or a function of the attempt that failed: see `exponential`. @default 0 */
   retryDelay?: RetryDelay;
-  /** Milliseconds that an attempt may take. It then sees `context.signal`, and a little later loses its thread. */
+  /**
+   * Milliseconds that an attempt may take, its arguments' and result's way included. It then sees `context.signal`, and
+   * the executor's `cancelGraceMs` later it loses its thread; what keeps the thread in native code, its process. Nothing
+   * can end what computes on a LocalExecutor: it fails when it is done.
+   */
   timeout?: number;
   /** What its worker must have, abstractly: `{ GPU: 1 }`. Tasks that run at once share what a worker has. */
   resources?: Readonly<Record<string, number>>;

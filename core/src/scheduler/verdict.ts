@@ -26,7 +26,11 @@ export function judge(run: TaskRun, report: TaskReport, cancelled: CancelReason 
     case "failure":
       return afterFailure(run, report.error!, cancelled);
     case "timeout":
-      return afterFailure(run, new TaskTimeoutError(run.fn.name, run.fn.timeoutMs ?? 0), cancelled);
+      return afterFailure(
+        run,
+        new TaskTimeoutError(run.fn.name, run.fn.timeoutMs ?? 0, report.error),
+        cancelled,
+      );
     case "lost":
       return cancelled === undefined ? afterLoss(run, report) : ended(run, cancelled);
     case "cancelled":

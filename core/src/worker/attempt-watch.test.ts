@@ -8,7 +8,7 @@ const GRACE_MS = 100;
 /** A watch over one place in simulated time, and a thread that begins and ends tasks there. */
 class WatchRun {
   readonly clock = new SimulatedClock();
-  readonly board = new TaskBoard(1);
+  readonly board = new TaskBoard(1, () => this.clock.now());
   readonly told: unknown[] = [];
   readonly watch: AttemptWatch;
   #number = 0;
@@ -26,7 +26,7 @@ class WatchRun {
   }
 
   begin(id: number): void {
-    this.board.begin(this.#number++, 0, { id, attempt: 1, fn: 0 });
+    this.board.begin(this.#number++, 0, { id, attempt: 1, fn: 0, beganAt: this.clock.now() });
     if (this.board.watch()) this.watch.start();
   }
 
@@ -68,16 +68,32 @@ test("when nothing begins for a while it rests, and the next task wakes it", asy
 test("an attempt that takes too long is told to end, and after its grace its thread is ended", async () => {
   const run = new WatchRun(100);
   run.begin(1);
-  await run.clock.advance(200);
+  await run.clock.advance(150);
   expect(run.told).toEqual([[1, 1], "abort 0"]);
   await run.clock.advance(GRACE_MS);
   expect(run.told).toEqual([[1, 1], "abort 0", "thread ended"]);
 });
 
+test("it is told when its time is up, whenever it began, and ended at the end of its grace", async () => {
+  const run = new WatchRun(300);
+  run.begin(1);
+  run.end();
+  await run.clock.advance(70);
+  run.begin(2);
+  await run.clock.advance(299);
+  expect(run.told).toEqual([[2, 1]]);
+  await run.clock.advance(1);
+  expect(run.told).toEqual([[2, 1], "abort 0"]);
+  await run.clock.advance(GRACE_MS - 1);
+  expect(run.told).toEqual([[2, 1], "abort 0"]);
+  await run.clock.advance(1);
+  expect(run.told).toEqual([[2, 1], "abort 0", "thread ended"]);
+});
+
 test("one that ends in its grace costs no thread, nor does the next at its place", async () => {
   const run = new WatchRun(100);
   run.begin(1);
-  await run.clock.advance(200);
+  await run.clock.advance(150);
   expect(run.board.end(0)).toBe("timeout");
   run.begin(2);
   run.end();

@@ -23,7 +23,7 @@ interface Ending {
   readonly timer: Timer;
 }
 
-/** How often it is looked which tasks run, in milliseconds. */
+/** How often it is looked which tasks run, in milliseconds; when the time of one that runs is up, sooner. */
 const LOOK_MS = 50;
 /** After so many looks at which nothing ran or had run, nobody looks until the thread asks for it. */
 const QUIET_LOOKS = 5;
@@ -31,8 +31,8 @@ const QUIET_LOOKS = 5;
 /** Looks after the attempts of one task thread, which may be too busy to: it tells what runs, and ends what has to end. */
 export class AttemptWatch {
   readonly #options: AttemptWatchOptions;
-  /** What ran at the last look, by place, and since when. */
-  #seen = new Map<number, { readonly turn: number; readonly since: number }>();
+  /** What ran at the last look: its turn, by place. */
+  #seen = new Map<number, number>();
   readonly #endings = new Map<number, Ending>();
   #nextLook: Timer | undefined;
   #lastNext = 0;
@@ -70,29 +70,27 @@ export class AttemptWatch {
     for (const { timer } of this.#endings.values()) timer.cancel();
   }
 
-  #lookLater(): void {
-    this.#nextLook = this.#options.clock.after(LOOK_MS, () => this.#look());
+  #lookLater(afterMs = LOOK_MS): void {
+    this.#nextLook = this.#options.clock.after(afterMs, () => this.#look());
   }
 
   #look(): void {
-    const { board, clock, timeoutMs, timeoutGraceMs } = this.#options;
-    const now = clock.now();
+    const { board, timeoutMs, timeoutGraceMs } = this.#options;
     const before = this.#seen;
     this.#seen = new Map();
     const started: number[] = [];
+    let nextLookMs = LOOK_MS;
     for (const attempt of board.begun()) {
       const { place, turn } = attempt;
-      const known = before.get(place);
-      const isKnown = known?.turn === turn;
-      if (!isKnown) started.push(attempt.id, attempt.attempt);
-      const since = isKnown ? known.since : now;
-      this.#seen.set(place, { turn, since });
-      if (now - since >= (timeoutMs(attempt.fn) ?? Number.POSITIVE_INFINITY))
-        this.end(attempt, "timeout", timeoutGraceMs);
+      if (before.get(place) !== turn) started.push(attempt.id, attempt.attempt);
+      this.#seen.set(place, turn);
+      const leftMs = (timeoutMs(attempt.fn) ?? Number.POSITIVE_INFINITY) - attempt.ranMs;
+      if (leftMs <= 0) this.end(attempt, "timeout", timeoutGraceMs);
+      else nextLookMs = Math.min(nextLookMs, leftMs);
     }
     if (started.length > 0) this.#options.started(started);
     if (this.#mayRest(board)) return;
-    this.#lookLater();
+    this.#lookLater(nextLookMs);
   }
 
   /** `true` when it has been quiet for a while, and the thread will say when it no longer is. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { TaskBoard } from "./task-board.ts";
 
-const task = (id: number) => ({ id, attempt: 1, fn: 0 });
+const task = (id: number) => ({ id, attempt: 1, fn: 0, beganAt: 0 });
 
 /** The same board, as the main thread and the task thread each see it. */
 function twoSides(places = 1): { main: TaskBoard; thread: TaskBoard } {
@@ -11,7 +11,7 @@ function twoSides(places = 1): { main: TaskBoard; thread: TaskBoard } {
 
 test("what begins is seen by the main thread until it ends", () => {
   const { main, thread } = twoSides(2);
-  expect(thread.begin(0, 0, { id: 7, attempt: 3, fn: 5 })).toBe(true);
+  expect(thread.begin(0, 0, { id: 7, attempt: 3, fn: 5, beganAt: 0 })).toBe(true);
   expect(thread.begin(1, 1, task(8))).toBe(true);
   expect(main.begun()).toMatchObject([{ id: 7, attempt: 3, fn: 5, place: 0, ending: undefined }, { id: 8 }]);
   expect(main.next).toBe(2);

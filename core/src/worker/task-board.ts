@@ -6,7 +6,7 @@ import { isBefore } from "../wire/protocol.ts";
  * moves it on by one for each task that it begins, the main thread moves it beyond those that it takes back, and whoever
  * comes second sees that it has been moved.
  *
- * What runs has a place of four words. The first one counts how often the place was taken, and says in its lowest bits
+ * What runs has a place of five words. The first one counts how often the place was taken, and says in its lowest bits
  * how it stands with the attempt: so that what is said of one attempt can never be taken for the next one's.
  */
 const NEXT = 0;
@@ -14,10 +14,15 @@ const WATCHED = 1;
 const PLACES_USED = 2;
 const HEADER_WORDS = 3;
 
-const PLACE_WORDS = 4;
+const PLACE_WORDS = 5;
 const ID = 1;
 const ATTEMPT = 2;
 const FUNCTION = 3;
+/** Milliseconds of the machine's clock, by 32 bits. */
+const BEGAN_AT = 4;
+
+/** What this thread's `performance.now()` has to be given to be the time of the machine's clock, which all threads share. */
+const CLOCK_OFFSET_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
 const FREE = 0;
 const BEGINNING = 1;
@@ -40,16 +45,31 @@ export interface BegunAttempt {
   readonly place: number;
   /** Tells this attempt from every other that was or will be at its place. */
   readonly turn: number;
+  /** How long it has run, in whole milliseconds. */
+  readonly ranMs: number;
   /** Why it was told to end; undefined if it was not. */
   readonly ending: EndReason | undefined;
+}
+
+/** A task that begins; `beganAt` by this thread's `performance.now()`. */
+export interface BeginningTask {
+  readonly id: number;
+  readonly attempt: number;
+  readonly fn: number;
+  readonly beganAt: number;
 }
 
 export class TaskBoard {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
+  readonly #now: () => number;
 
-  /** @param from what the other thread has, or the number of tasks that run at once */
-  constructor(from: SharedArrayBuffer | number) {
+  /**
+   * @param from what the other thread has, or the number of tasks that run at once
+   * @param now this thread's time, in milliseconds
+   */
+  constructor(from: SharedArrayBuffer | number, now = () => performance.now()) {
+    this.#now = now;
     this.buffer =
       typeof from === "number" ? new SharedArrayBuffer((HEADER_WORDS + from * PLACE_WORDS) * 4) : from;
     this.#words = new Int32Array(this.buffer);
@@ -69,12 +89,13 @@ export class TaskBoard {
    * Task thread: the task of this number begins at `place`, which must be free. `false` when it was taken back, and must
    * not begin. It has its place before it counts as begun: what the main thread takes back, it has not overlooked.
    */
-  begin(number: number, place: number, task: { id: number; attempt: number; fn: number }): boolean {
+  begin(number: number, place: number, task: BeginningTask): boolean {
     const words = this.#words;
     const at = HEADER_WORDS + place * PLACE_WORDS;
     words[at + ID] = task.id;
     words[at + ATTEMPT] = task.attempt;
     words[at + FUNCTION] = task.fn;
+    words[at + BEGAN_AT] = task.beganAt + CLOCK_OFFSET_MS;
     if (place >= words[PLACES_USED]!) Atomics.store(words, PLACES_USED, place + 1);
     const turn = Atomics.load(words, at) >> STANDING_BITS;
     Atomics.store(words, at, (turn << STANDING_BITS) | BEGINNING);
@@ -126,6 +147,7 @@ export class TaskBoard {
     const words = this.#words;
     const found: BegunAttempt[] = [];
     const places = Atomics.load(words, PLACES_USED);
+    const now = this.#now() + CLOCK_OFFSET_MS;
     for (let place = 0; place < places; place++) {
       const at = HEADER_WORDS + place * PLACE_WORDS;
       const word = Atomics.load(words, at);
@@ -135,9 +157,10 @@ export class TaskBoard {
       const id = Atomics.load(words, at + ID) >>> 0;
       const attempt = Atomics.load(words, at + ATTEMPT);
       const fn = Atomics.load(words, at + FUNCTION);
+      const ranMs = Math.max((now - Atomics.load(words, at + BEGAN_AT)) | 0, 0);
       // Else the place was taken by another one while it was read.
       if (Atomics.load(words, at) >> STANDING_BITS !== turn) continue;
-      found.push({ id, attempt, fn, place, turn, ending: endReason(word) });
+      found.push({ id, attempt, fn, place, turn, ranMs, ending: endReason(word) });
     }
     return found;
   }

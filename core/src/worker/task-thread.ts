@@ -1,6 +1,5 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Deque } from "../base/deque.ts";
-import { MusterError } from "../base/errors.ts";
 import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
@@ -48,6 +47,8 @@ interface Attempt {
   readonly fn: ThreadFunction;
   readonly scope: TaskScope;
   readonly startedAt: number;
+  /** Its function was called, and has not given its result yet. */
+  isCalled: boolean;
 }
 
 /** A task whose recent runs took longer than this is not made to wait, nor others for it, in milliseconds. */
@@ -159,13 +160,12 @@ class TaskThread {
 
   #abort(place: number): void {
     const reason = this.#board.endingOf(place);
+    const attempt = this.#waiting.get(place);
     // It may have ended meanwhile, and another one may be at its place.
-    if (reason === undefined) return;
-    const error =
-      reason === "timeout"
-        ? new MusterError("TASK_TIMEOUT", "The task took longer than its timeout.")
-        : new MusterError("TASK_CANCELLED", "The task was cancelled.");
-    this.#waiting.get(place)?.scope.abort(error);
+    if (reason === undefined || attempt === undefined) return;
+    attempt.scope.abort(reason);
+    // While its arguments or its result are on their way there is nothing to clean up.
+    if (!attempt.isCalled) this.#settled(attempt, () => this.#fail(attempt, attempt.scope.signal.reason));
   }
 
   #leaveWhenIdle(): void {
@@ -227,14 +227,15 @@ class TaskThread {
     const id = batch.ids[index]!;
     const attemptNumber = batch.attempts[index]!;
     const place = this.#freePlaces.pop()!;
-    const begun = { id, attempt: attemptNumber, fn: batch.functions[index]! };
+    const startedAt = performance.now();
+    const begun = { id, attempt: attemptNumber, fn: batch.functions[index]!, beganAt: startedAt };
     if (!this.#board.begin(this.#nextNumber++, place, begun)) {
       this.#freePlaces.push(place);
       return;
     }
     if (this.#board.watch()) this.#post({ type: "watch" });
     const scope = new TaskScope(this.#run!, fn.name, id, attemptNumber);
-    const attempt = { id, attempt: attemptNumber, place, fn, scope, startedAt: performance.now() };
+    const attempt = { id, attempt: attemptNumber, place, fn, scope, startedAt, isCalled: false };
     if (fn.error !== undefined) {
       this.#fail(attempt, fn.error);
       return;
@@ -246,17 +247,14 @@ class TaskThread {
       this.#fail(attempt, error);
       return;
     }
-    if (args instanceof Promise)
-      this.#wait(
-        attempt,
-        args.then((ready) => contextStorage.run(attempt.scope, fn.call!, ...ready)),
-      );
+    if (args instanceof Promise) this.#wait(attempt, args, (ready) => this.#call(attempt, ready));
     else this.#call(attempt, args);
   }
 
   #call(attempt: Attempt, args: unknown[]): void {
     let result: unknown;
     let isPending: boolean;
+    attempt.isCalled = true;
     try {
       result = contextStorage.run(attempt.scope, invoke, attempt.fn.call!, args);
       // What looks like a promise is the user's own, and may throw as well: an async function's never does.
@@ -265,25 +263,28 @@ class TaskThread {
       this.#fail(attempt, error);
       return;
     }
-    if (isPending) this.#wait(attempt, Promise.resolve(result));
+    if (isPending) this.#wait(attempt, Promise.resolve(result), (value) => this.#succeed(attempt, value));
     else this.#succeed(attempt, result);
   }
 
-  #wait(attempt: Attempt, result: Promise<unknown>): void {
+  #wait<T>(attempt: Attempt, promise: Promise<T>, then: (value: T) => void): void {
     this.#waiting.set(attempt.place, attempt);
-    result.then(
-      (value) => this.#settled(attempt, () => this.#succeed(attempt, value)),
+    promise.then(
+      (value) => this.#settled(attempt, () => then(value)),
       (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
     );
   }
 
-  #settled(attempt: Attempt, report: () => void): void {
+  #settled(attempt: Attempt, goOn: () => void): void {
+    // Else it was told to end, and has.
+    if (this.#waiting.get(attempt.place) !== attempt) return;
     this.#waiting.delete(attempt.place);
-    report();
+    goOn();
     this.#pump();
   }
 
   #succeed(attempt: Attempt, value: unknown): void {
+    attempt.isCalled = false;
     if (isInline(value)) {
       this.#report(attempt, ReportKind.success, value);
       return;
@@ -303,11 +304,7 @@ class TaskThread {
         return;
       }
       // It counts as running until the engine has its result: then the worker may die without loss.
-      this.#waiting.set(attempt.place, attempt);
-      blob.then(
-        (stored) => this.#settled(attempt, () => this.#report(attempt, ReportKind.success, stored)),
-        (error: unknown) => this.#settled(attempt, () => this.#fail(attempt, error)),
-      );
+      this.#wait(attempt, blob, (stored) => this.#report(attempt, ReportKind.success, stored));
     } catch (error) {
       this.#fail(attempt, error);
     }
@@ -325,8 +322,9 @@ class TaskThread {
     this.#freePlaces.push(place);
     fn.averageMs =
       fn.averageMs === Number.POSITIVE_INFINITY ? tookMs : fn.averageMs + (tookMs - fn.averageMs) / 8;
-    // What ended because it was told to is reported as that, whatever it says at its end.
-    const told = endReason === undefined ? kind : ReportKind[endReason];
+    // What ended because it was told to is reported as that, whatever it says at its end; and nobody may have come to it.
+    const isLate = endReason === undefined && tookMs > fn.timeoutMs;
+    const told = isLate ? ReportKind.timeout : endReason === undefined ? kind : ReportKind[endReason];
     this.#reports.add(attempt, told, outcome, { startedAt: attempt.startedAt, endedAt });
   }
 

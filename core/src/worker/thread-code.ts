@@ -14,6 +14,8 @@ export class ThreadFunction {
   call: TaskCall | undefined;
   /** Why it cannot be had. */
   error: Error | undefined;
+  /** Milliseconds that an attempt may take. */
+  timeoutMs = Number.POSITIVE_INFINITY;
   /** Each attempt is announced before it begins. */
   onlyOnce = false;
   /** Moving average of how long it takes, in milliseconds. */
@@ -57,6 +59,7 @@ export class ThreadCodeLoader {
   define(define: DefineMessage): void {
     const fn = this.get(define.index);
     fn.onlyOnce = define.onlyOnce;
+    fn.timeoutMs = define.timeoutMs ?? Number.POSITIVE_INFINITY;
     void fn.load(define.name, this.#find(define));
   }
 

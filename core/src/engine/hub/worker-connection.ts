@@ -55,6 +55,8 @@ interface OpenLane {
   ended: LaneEndedMessage | undefined;
 }
 
+/** A worker that has to end a task gives a sign of life so long after the task's grace at the latest, in milliseconds. */
+const CANCEL_ANSWER_MS = 2000;
 /** Of lanes that were never opened, so many a thread are remembered. */
 const MAX_NEVER_OPENED = 4;
 
@@ -77,6 +79,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   #goodbye: string | undefined;
   #end: { readonly drained: boolean; readonly reason: string } | undefined;
   #heard = true;
+  #patienceMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ConnectionOptions) {
     this.#channel = options.channel;
@@ -132,6 +135,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
 
   cancel(message: CancelMessage): void {
     this.#send(FrameType.cancel, message);
+    this.#patienceMs = message.graceMs + CANCEL_ANSWER_MS;
   }
 
   recall(message: RecallMessage): void {
@@ -148,6 +152,11 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
 
   ping(): void {
     this.#channel.send(FrameType.ping);
+  }
+
+  /** One that has to end a task and gives no sign of life is given up sooner than others, in milliseconds. */
+  get patienceMs(): number {
+    return this.#patienceMs;
   }
 
   /** Whether anything came since the last time that this was asked. */
@@ -171,6 +180,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
 
   frame(type: number, body: Buffer): void {
     this.#heard = true;
+    this.#patienceMs = Number.POSITIVE_INFINITY;
     switch (type) {
       case FrameType.started:
         this.#sink.started(this, checkPairs(unpackMessage<StartedMessage>(body).ids));

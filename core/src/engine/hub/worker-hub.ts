@@ -170,8 +170,8 @@ export abstract class WorkerHub extends WireEngine {
 
   #scheduleBeat(): void {
     const look = (): void => {
-      const allowed = this.#workerTimeoutMs / this.#heartbeatMs;
       for (const [connection, missed] of this.#missedBeats) {
+        const allowed = Math.min(this.#workerTimeoutMs, connection.patienceMs) / this.#heartbeatMs;
         connection.ping();
         this.#missedBeats.set(connection, connection.takeHeard() ? 0 : missed + 1);
         if (missed > allowed) connection.hearOut();
