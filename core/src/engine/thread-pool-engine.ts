@@ -63,6 +63,7 @@ export class ThreadPoolEngine extends WireEngine {
       },
     });
     this.#lanes = lanes;
+    process.on("exit", this.#endPrograms);
     this.dispatcher.addWorker({ id: WORKER, tasksPerLane: tasksPerThread, resources: {} }, this.#port(lanes));
     lanes.startRun(run, { directory: this.blobs.directory, tag: this.blobs.tag, isShared: true });
   }
@@ -73,13 +74,14 @@ export class ThreadPoolEngine extends WireEngine {
     this.#endPrograms();
     const haveEnded = (await this.#lanes?.close()) ?? true;
     this.#endPrograms();
+    process.off("exit", this.#endPrograms);
     if (!haveEnded) this.#warn(STUCK_AT_END);
   }
 
   /** What tasks started and left. */
-  #endPrograms(): void {
+  readonly #endPrograms = (): void => {
     if (hasChildren()) endDescendants({ mark: this.#mark });
-  }
+  };
 
   get #mark(): Mark {
     return { MUSTER_RUN_ID: this.#options.run.flowRunId, MUSTER_WORKER_ID: WORKER };

@@ -1,30 +1,36 @@
-import { describeSituations, EVERYWHERE, POOLS, WORKERS } from "./frame/describe-situations.ts";
+import { expect } from "vitest";
+import {
+  CLUSTERS,
+  describeSituations,
+  type Place,
+  POOLS,
+  type Situation,
+  WORKERS,
+} from "./frame/describe-situations.ts";
 
-/** Calls in which a thread cannot be interrupted, each far longer than a row may take. */
-const NATIVE = {
+const IMPORTS = `
+  import { execSync } from "node:child_process";
+  import { pbkdf2Sync } from "node:crypto";
+  import { readFileSync } from "node:fs";
+`;
+
+/** Calls of native code, in which a thread cannot be interrupted: each takes far longer than a row may. */
+const CALLS: Readonly<Record<string, string>> = {
   "waits for a program": `execSync("sleep 600");`,
   "waits for a program that does not end when asked": `execSync("trap '' TERM INT HUP; sleep 600 & wait");`,
   "computes in C++": `pbkdf2Sync("a", "b", 2_000_000_000, 64, "sha512");`,
   "reads what nobody writes": `execSync("mkfifo fifo"); readFileSync("fifo");`,
 };
+/** What waits for a program ends with it. The rest ends with its process, and that of a pool of threads is the user's. */
+const placesOf = (what: string): readonly Place[] => (what.startsWith("waits") ? POOLS : WORKERS);
 
-const IMPORTS = `
-  import { execSync, spawn } from "node:child_process";
-  import { pbkdf2Sync } from "node:crypto";
-  import { readFileSync } from "node:fs";
-`;
+const forEachCall = (row: (what: string, call: string) => Omit<Situation, "on">): Situation[] =>
+  Object.entries(CALLS).map(([what, call]) => ({ ...row(what, call), on: placesOf(what) }));
 
-/** What only the end of its process ends; the process of a pool of threads is the user's own. */
-const nativeCalls = Object.entries(NATIVE).map(([what, call]) => ({
-  what,
-  call,
-  on: what.startsWith("waits") ? POOLS : WORKERS,
-}));
-
-describeSituations("how a task ends that does not by itself", [
-  ...nativeCalls.map(({ what, call, on }) => ({
-    name: `its timeout ends a task that ${what}, and its next attempt comes after that`,
-    on,
+describeSituations(
+  "a task in a call that nothing interrupts",
+  forEachCall((what, call) => ({
+    name: `ends by its timeout when it ${what}, and is tried again after that`,
     executor: { workers: 1, cancelGraceMs: 100 },
     flow: `${IMPORTS}
       const native = task({ name: "native", timeout: 300, retries: 1, workerLostRetries: 0 }, () => {
@@ -34,13 +40,16 @@ describeSituations("how a task ends that does not by itself", [
       });
       export default flow({ name: "native", executor }, () => native());
     `,
-    after: { state: "Success" as const, result: 2, ran: { native: 2 } },
+    after: { state: "Success", result: 2, ran: { native: 2 } },
   })),
-  ...nativeCalls.map(({ what, call, on }) => ({
-    name: `two Ctrl-C end a task that ${what}`,
-    on,
+);
+
+describeSituations(
+  "a task in a call that nothing interrupts",
+  forEachCall((what, call) => ({
+    name: `ends by two Ctrl-C when it ${what}`,
     executor: { workers: 1 },
-    start: { by: "muster run" as const },
+    start: { by: "muster run" },
     flow: `${IMPORTS}
       const native = task("native", () => { ran("native"); ${call} });
       export default flow({ name: "native", executor }, () => native());
@@ -51,9 +60,121 @@ describeSituations("how a task ends that does not by itself", [
       await scene.printed(/Cancelling/);
       await scene.signal("SIGINT");
     },
-    after: { exitCode: 130 },
+    after: { state: "Cancelled", exitCode: 130 },
   })),
-] satisfies Parameters<typeof describeSituations>[1]);
+);
+
+const computes = `${IMPORTS}
+  const native = task({ name: "native", timeout: 300 }, () => { ran("native"); ${CALLS["computes in C++"]} });
+  const deaf = task("native", () => { ran("native"); ${CALLS["computes in C++"]} });
+`;
+
+describeSituations("a task in a call that nothing interrupts", [
+  {
+    name: "ends by SIGTERM to its driver",
+    on: WORKERS,
+    start: { by: "muster run" },
+    executor: { workers: 1, cancelGraceMs: 100 },
+    flow: `${computes} export default flow({ name: "native", executor }, () => deaf());`,
+    async during(scene) {
+      await scene.marked("native");
+      await scene.signal("SIGTERM");
+    },
+    after: { state: "Cancelled" },
+  },
+  {
+    name: "ends when its driver was killed",
+    on: WORKERS,
+    executor: { workers: 1 },
+    flow: `${computes} export default flow({ name: "native", executor }, () => deaf());`,
+    async during(scene) {
+      await scene.marked("native");
+      await scene.signal("SIGKILL");
+    },
+    after: (place) => ({ signal: "SIGKILL", ...(place === "docker" && { left: /muster-run-/ }) }),
+  },
+  {
+    name: "ends with a flow that does not wait for it",
+    on: WORKERS,
+    executor: { workers: 2, cancelGraceMs: 100 },
+    flow: `${computes}
+      const fail = task("fail", async () => { await told("native"); throw new Error("it broke"); });
+      export default flow({ name: "native", executor }, async () => { deaf(); await fail(); });
+    `,
+    after: { state: "Failed", message: "it broke" },
+  },
+  {
+    name: "costs those that run beside it none of their retries",
+    on: CLUSTERS,
+    executor: { workers: 1, cancelGraceMs: 100, cluster: { threadsPerWorker: 2 } },
+    flow: `${computes}
+      const beside = task({ name: "beside", workerLostRetries: 0 }, async () => {
+        ran("beside");
+        await told("timed out");
+        return "done";
+      });
+      export default flow({ name: "native", executor }, async () => {
+        const other = beside();
+        const error = await native().then(() => "none", (thrown) => thrown.code);
+        ran("timed out");
+        return [error, await other];
+      });
+    `,
+    after: { state: "Success", result: ["TASK_TIMEOUT", "done"], ran: { native: 1, beside: 2 } },
+  },
+  {
+    name: "lets those that are about to end beside it end",
+    on: CLUSTERS,
+    executor: { workers: 1, cancelGraceMs: 100, cluster: { threadsPerWorker: 2 } },
+    flow: `${computes}
+      const beside = task("beside", async () => {
+        ran("beside");
+        // It ends when the other one's thread is seen to be stuck, or soon after.
+        await new Promise((resolve) => setTimeout(resolve, 1600));
+        return "done";
+      });
+      export default flow({ name: "native", executor }, async () => {
+        const other = beside();
+        return [await native().then(() => "none", (thrown) => thrown.code), await other];
+      });
+    `,
+    after: { state: "Success", result: ["TASK_TIMEOUT", "done"], ran: { native: 1, beside: [1, 2] } },
+  },
+  {
+    name: "leaves a pool of threads its number of threads, and says so",
+    on: ["threads"],
+    executor: { workers: 1, cancelGraceMs: 100 },
+    flow: `${IMPORTS}
+      const native = task({ name: "native", timeout: 300 }, () => pbkdf2Sync("a", "b", 15_000_000, 64, "sha512"));
+      const next = task("next", () => "it goes on");
+      export default flow({ name: "native", executor }, async () => [
+        await native().then(() => "none", (thrown) => thrown.code),
+        await next(),
+      ]);
+    `,
+    start: { by: "muster run" },
+    after: { state: "Success", stderr: "native code that does not return" },
+  },
+]);
+
+describeSituations("a worker that is stopped", [
+  {
+    name: "does not keep a run from being cancelled",
+    on: WORKERS,
+    start: { by: "muster run" },
+    executor: { workers: 1, cancelGraceMs: 100, client: { heartbeatMs: 200 } },
+    flow: `
+      const wait = task("wait", () => { ran("wait"); return forever(); });
+      export default flow({ name: "waits", executor }, () => wait());
+    `,
+    async during(scene) {
+      await scene.marked("wait");
+      await scene.killWorker("SIGSTOP");
+      await scene.signal("SIGTERM");
+    },
+    after: { state: "Cancelled" },
+  },
+]);
 
 describeSituations("timeouts", [
   {
@@ -71,7 +192,6 @@ describeSituations("timeouts", [
   },
   {
     name: "what computes longer than its timeout has timed out, also where nothing could interrupt it",
-    on: EVERYWHERE,
     flow: `
       const busy = task({ name: "busy", timeout: 100 }, () => compute(400));
       export default flow({ name: "busy", executor }, () => busy());
@@ -85,4 +205,50 @@ describeSituations("timeouts", [
           : /was ended/,
     }),
   },
-] satisfies Parameters<typeof describeSituations>[1]);
+  {
+    name: "what throws after its timeout has timed out as well",
+    flow: `
+      const busy = task({ name: "busy", timeout: 100 }, () => { compute(400); throw new Error("too late"); });
+      export default flow({ name: "busy", executor }, () => busy());
+    `,
+    after: { state: "Failed", error: { name: "TaskTimeoutError" } },
+  },
+  {
+    name: "the late end of a task that was given up is nobody's",
+    flow: `
+      const deaf = task({ name: "deaf", timeout: 100 }, async () => { await told("next"); ran("late"); return "late"; });
+      const next = task("next", async (_after: unknown) => { ran("next"); await told("late or not"); return "next"; });
+      export default flow({ name: "deaf", executor }, async () => {
+        const error = await deaf().then(() => "none", (thrown) => thrown.code);
+        const after = next(error);
+        await told("next");
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        ran("late or not");
+        return [error, await after];
+      });
+    `,
+    executor: { workers: 1, cancelGraceMs: 0 },
+    after: { state: "Success", result: ["TASK_TIMEOUT", "next"] },
+  },
+  {
+    name: "a task that times out in every attempt is tried as often as it may be, one attempt after the other",
+    on: POOLS,
+    executor: { workers: 2, cancelGraceMs: 100 },
+    flow: `
+      const deaf = task({ name: "deaf", timeout: 200, retries: 2 }, async () => {
+        ran("begins");
+        for (;;) { ran("works " + context.attempt); await new Promise((resolve) => setTimeout(resolve, 10)); }
+      });
+      export default flow({ name: "deaf", executor }, () => deaf());
+    `,
+    after: {
+      state: "Failed",
+      error: { name: "TaskTimeoutError" },
+      ran: { begins: 3 },
+      check({ ran }) {
+        const attempts = ran.filter((word) => word.startsWith("works"));
+        expect(attempts).toEqual(attempts.toSorted());
+      },
+    },
+  },
+]);
