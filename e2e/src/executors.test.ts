@@ -170,6 +170,16 @@ describe.each(EXECUTORS)("%s", (_name, executor) => {
     expect(states).toEqual(["Pending", "Retrying", "Retrying", "Success"]);
   });
 
+  test("takes options for one call of a task alone", async () => {
+    await using running = await executor().start();
+    const [own, none] = [
+      running.submit(flaky, []),
+      running.submit(flaky, [], { retries: 1, workerLostRetries: 0 }),
+    ];
+    const ends = await Promise.allSettled([own, none, running.submit(flaky, [], { priority: 1 })]);
+    expect(ends).toMatchObject([{ value: 3 }, { reason: { message: "attempt 2" } }, { value: 3 }]);
+  });
+
   test("tells a failed task's own error, and what depended on it did not run", async () => {
     const recorder = new Recorder();
     const failing = flow({ name: "failing", executor: executor() }, async () => {

@@ -1,5 +1,5 @@
+import { checkNumber, checkOptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import { checkNames, checkNumber } from "./check-options.ts";
 
 /** How many workers an adaptive cluster may have, and how fast it follows the backlog. */
 export interface AdaptOptions {
@@ -58,7 +58,7 @@ const NAMES: readonly (keyof AdaptOptions)[] = [
  */
 export function resolveAdaptOptions(options: AdaptOptions, defaultMaximum: number): AdaptPolicy {
   const where = "adaptKwargs";
-  checkNames(options, NAMES, where);
+  checkOptionNames(options, NAMES, { where, path: where });
   const count = (name: "minimum" | "maximum" | "initial", fallback: number, min: number): number =>
     checkNumber(options[name], fallback, { option: `${where}.${name}`, min, whole: true });
   const milliseconds = (

@@ -133,7 +133,10 @@ test("options: the maximum is finite, and what disagrees is named", () => {
     [{ minimum: -1 }, "adaptKwargs.minimum must be a whole number of at least 0, but it is -1."],
     [{ minimum: 5, maximum: 2 }, "adaptKwargs.minimum is 5, more than adaptKwargs.maximum, 2."],
     [{ initial: 5, maximum: 2 }, "adaptKwargs.initial is 5, more than adaptKwargs.maximum, 2."],
-    [{ maximun: 2 } as AdaptOptions, 'adaptKwargs has no option "maximun".'],
+    [
+      { maximun: 2 } as AdaptOptions,
+      'adaptKwargs has no option "maximun": did you mean "maximum"? It has: downDelayMs,',
+    ],
   ];
   for (const [options, message] of refused) {
     expect(() => resolveAdaptOptions(options, 10)).toThrow(InvalidOptionError);

@@ -1,5 +1,5 @@
+import { checkEnv, checkNumber, checkOptionNames, checkResources } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import { checkEnv, checkNames, checkNumber, checkResources } from "./check-options.ts";
 import type { WorkerProvider } from "./provider.ts";
 import type { ReconcilePolicy } from "./reconciler.ts";
 
@@ -81,7 +81,7 @@ const NAMES: readonly (keyof ClusterOptions)[] = [
 
 /** @throws InvalidOptionError */
 export function resolveClusterOptions(options: ClusterOptions): ClusterSettings {
-  checkNames(options, NAMES, "A cluster's options");
+  checkOptionNames(options, NAMES, { where: "A cluster" });
   const provider = options.provider as WorkerProvider | undefined;
   if (typeof provider?.launch !== "function") {
     throw new InvalidOptionError(

@@ -475,7 +475,7 @@ test.each<[Partial<ClusterOptions>, string]>([
   [{ env: { A: 1 as unknown as string } }, "env.A must be a string"],
   [
     { wokers: 1 } as Partial<ClusterOptions>,
-    'A cluster\'s options has no option "wokers". It has: defaultMaximum,',
+    'A cluster has no option "wokers": did you mean "workers"? It has: defaultMaximum,',
   ],
 ])("refuses %j", (options, message) => {
   expect(() => new Cluster({ provider: new ScriptedProvider(), ...options })).toThrow(message);

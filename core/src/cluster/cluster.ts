@@ -1,3 +1,4 @@
+import { checkNumber, checkOptionNames } from "../base/check-options.ts";
 import { brand, InvalidOptionError, MusterError } from "../base/errors.ts";
 import type { LogEvent } from "../events/event.ts";
 import type { AdaptOptions } from "./adapt-options.ts";
@@ -18,7 +19,7 @@ import type { EngineEndpoint, HubAddress, WorkerId } from "./provider.ts";
 import { ProviderLifecycle } from "./provider-lifecycle.ts";
 import { Supervisor } from "./supervisor.ts";
 import { Target } from "./target.ts";
-import { type WaitForWorkersOptions, Waiting } from "./waiting.ts";
+import { checkWait, type WaitForWorkersOptions, Waiting } from "./waiting.ts";
 import { workerSpec } from "./worker-spec.ts";
 
 /** Milliseconds that a close gives running tasks, unless told otherwise. */
@@ -185,9 +186,10 @@ export class Cluster implements AsyncDisposable {
    * Until that many workers are ready.
    * @throws DeadlineError saying how many are, and why the others are not
    * @throws ClusterStartError when the cluster gives up
-   * @throws InvalidOptionError when so many will never be there
+   * @throws InvalidOptionError when so many will never be there, and for what is no number of workers
    */
   async waitForWorkers(workers: number, options: WaitForWorkersOptions = {}): Promise<void> {
+    const { timeoutMs, signal } = checkWait(workers, options, this.#settings.policy.startTimeoutMs);
     const running = this.#running;
     if (this.#failure !== undefined) throw this.#failure;
     if (running === undefined || this.#closing !== undefined) throw this.#closedError();
@@ -198,7 +200,6 @@ export class Cluster implements AsyncDisposable {
     }
     if (this.#readyCount() >= workers) return;
     const { clock } = running.session;
-    const { timeoutMs = this.#settings.policy.startTimeoutMs, signal } = options;
     await this.#waiting.until(workers, running.supervisor.roster, { timeoutMs, signal, clock });
   }
 
@@ -225,7 +226,8 @@ export class Cluster implements AsyncDisposable {
    * @param options.graceMs milliseconds that workers have to leave by themselves. @default 5000
    */
   close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
-    const graceMs = options.graceMs ?? CLOSE_GRACE_MS;
+    checkOptionNames(options, ["graceMs"], { where: "Cluster.close()" });
+    const graceMs = checkNumber(options.graceMs, CLOSE_GRACE_MS, { option: "graceMs", min: 0 });
     if (this.#closing === undefined) this.#closing = { graceMs, report: this.#close(graceMs) };
     else if (graceMs < this.#closing.graceMs) this.#running?.supervisor.hurry(graceMs);
     return this.#closing.report;

@@ -1,3 +1,4 @@
+export { checkOptionNames } from "../base/check-options.ts";
 export type { AdaptOptions } from "./adapt-options.ts";
 export { AsyncQueue } from "./async-queue.ts";
 export { parseBytes } from "./bytes.ts";

@@ -1,7 +1,7 @@
+import { requireNumber } from "../base/check-options.ts";
 import type { ScalingEvent } from "../events/event.ts";
 import { type AdaptOptions, type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
 import { AdaptiveScaler } from "./adaptive-scaler.ts";
-import { checkNumber } from "./check-options.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
 import type { ClusterSession } from "./cluster-session.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -50,7 +50,7 @@ export class Target {
    * @throws InvalidOptionError
    */
   scale(workers: number): void {
-    const count = checkNumber(workers, 0, { option: "workers", min: 0, whole: true });
+    const count = requireNumber(workers, { option: "workers", min: 0, whole: true });
     this.hold();
     this.#want(count, "It was asked for.");
   }

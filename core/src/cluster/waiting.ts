@@ -1,3 +1,4 @@
+import { checkNumber, checkOptionNames, requireNumber } from "../base/check-options.ts";
 import type { Clock } from "../base/clock.ts";
 import { DeadlineError } from "../base/errors.ts";
 import { withDeadline } from "../base/wait.ts";
@@ -8,6 +9,18 @@ export interface WaitForWorkersOptions {
   /** Milliseconds. @default the cluster's startTimeoutMs */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+}
+
+/** @throws InvalidOptionError */
+export function checkWait(
+  workers: unknown,
+  options: WaitForWorkersOptions,
+  defaultTimeoutMs: number,
+): { readonly timeoutMs: number; readonly signal: AbortSignal | undefined } {
+  requireNumber(workers, { option: "workers", min: 0, whole: true });
+  checkOptionNames(options, ["timeoutMs", "signal"], { where: "waitForWorkers()" });
+  const rule = { option: "timeoutMs", min: 0, infinite: true };
+  return { timeoutMs: checkNumber(options.timeoutMs, defaultTimeoutMs, rule), signal: options.signal };
 }
 
 /** Who waits until a number of workers is ready. */

@@ -5,6 +5,7 @@ import {
   instancePerContainerCachingFactory,
   container as root,
 } from "tsyringe";
+import { checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Ids, randomIds } from "../base/ids.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -30,6 +31,19 @@ const CLUSTER = token<{ readonly cluster: Cluster | undefined }>("Cluster");
 const SCHEDULER = token<Scheduler>("Scheduler");
 const SHIPPER = token<{ readonly shipper: CodeShipper | undefined }>("CodeShipper");
 const EXECUTOR = token<RunningExecutor>("RunningExecutor");
+
+const RUN_FACTS: OptionNames<RunFacts> = {
+  runId: true,
+  flowName: true,
+  image: true,
+  parameters: true,
+  logLevel: true,
+  events: true,
+  signal: true,
+  failFast: true,
+  flowSite: true,
+  unit: true,
+};
 
 /** What differs from one executor to another. */
 export interface Blueprint {
@@ -58,6 +72,7 @@ export interface Composition extends Foundation {
  * so that two runs in one process share nothing.
  */
 export function compose(blueprint: Blueprint): Composition {
+  checkOptionNames(blueprint.run, RUN_FACTS, { where: "start()" });
   const container = root.createChildContainer();
   const once = <T>(name: InjectionToken<T>, make: (from: DependencyContainer) => T): void =>
     void container.register(name, { useFactory: instancePerContainerCachingFactory(make) });

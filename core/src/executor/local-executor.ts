@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../base/check-options.ts";
 import { InlineEngine } from "../engine/inline-engine.ts";
 import { compose } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
@@ -7,6 +8,11 @@ import type { RunningExecutor } from "./running-executor.ts";
 /** Runs each task in this thread, one after another, in the order of submission. The default; good for debugging. */
 export class LocalExecutor implements Executor {
   readonly name = "LocalExecutor";
+
+  /** @throws InvalidOptionError for any option: there are none */
+  constructor(options: Readonly<Record<string, never>> = {}) {
+    checkOptionNames(options, [], { where: "LocalExecutor" });
+  }
 
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
     const { engine, scheduler, executor } = compose({

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import { ProcessPoolEngine } from "../engine/process-pool-engine.ts";
 import { ThreadPoolEngine } from "../engine/thread-pool-engine.ts";
@@ -8,7 +9,6 @@ import { LocalExecutor } from "./local-executor.ts";
 import { runMessage } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
 
-const OPTIONS = ["scheduler", "numWorkers", "tasksPerThread", "cancelGraceMs"];
 const SCHEDULERS = ["threads", "processes", "synchronous"] as const;
 
 export interface LocalPoolOptions {
@@ -25,6 +25,13 @@ export interface LocalPoolOptions {
   cancelGraceMs?: number;
 }
 
+const NAMES: OptionNames<LocalPoolOptions> = {
+  scheduler: true,
+  numWorkers: true,
+  tasksPerThread: true,
+  cancelGraceMs: true,
+};
+
 /** Runs tasks in a pool on this machine, without any network. */
 export class LocalPoolExecutor implements Executor {
   readonly name = "LocalPoolExecutor";
@@ -32,34 +39,19 @@ export class LocalPoolExecutor implements Executor {
 
   /** @throws InvalidOptionError */
   constructor(options: LocalPoolOptions = {}) {
-    const {
-      scheduler = "threads",
-      numWorkers = availableParallelism(),
-      tasksPerThread = 1,
-      cancelGraceMs = 5000,
-    } = options;
-    const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
-    if (unknown !== undefined) {
-      const message = `LocalPoolExecutor has no option "${unknown}". Its options are ${OPTIONS.join(", ")}.`;
-      throw new InvalidOptionError(unknown, message);
-    }
-    if (!(cancelGraceMs >= 0)) {
-      const message = `LocalPoolExecutor: cancelGraceMs is ${cancelGraceMs}, and should be milliseconds from 0 on.`;
-      throw new InvalidOptionError("cancelGraceMs", message);
-    }
+    checkOptionNames(options, NAMES, { where: "LocalPoolExecutor" });
+    const { scheduler = "threads" } = options;
     if (!SCHEDULERS.includes(scheduler)) {
       throw new InvalidOptionError(
         "scheduler",
         `LocalPoolExecutor: scheduler is "${scheduler}", and should be one of ${SCHEDULERS.join(", ")}.`,
       );
     }
-    for (const [option, value] of Object.entries({ numWorkers, tasksPerThread })) {
-      if (Number.isInteger(value) && value >= 1) continue;
-      throw new InvalidOptionError(
-        option,
-        `LocalPoolExecutor: ${option} is ${value}, and should be a whole number from 1 on.`,
-      );
-    }
+    const count = (option: "numWorkers" | "tasksPerThread", fallback: number): number =>
+      checkNumber(options[option], fallback, { option, min: 1, whole: true });
+    const numWorkers = count("numWorkers", availableParallelism());
+    const tasksPerThread = count("tasksPerThread", 1);
+    const cancelGraceMs = checkNumber(options.cancelGraceMs, 5000, { option: "cancelGraceMs", min: 0 });
     this.options = { scheduler, numWorkers, tasksPerThread, cancelGraceMs };
   }
 

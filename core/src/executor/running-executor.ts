@@ -1,4 +1,5 @@
-import { MusterError } from "../base/errors.ts";
+import { checkNumber, checkOptionNames } from "../base/check-options.ts";
+import { InvalidOptionError, MusterError } from "../base/errors.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { showSite } from "../code/call-site.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -37,8 +38,8 @@ export class RunningExecutor implements AsyncDisposable {
   /** Tasks by name: a name means one task in a run. */
   readonly #tasks = new Map<string, TaskFacts>();
   readonly #functions = new Map<TaskFacts, RunFunction>();
-  /** Functions that are no tasks, by what they are to be called and how they are to be treated. */
-  readonly #plain = new WeakMap<AnyFunction, Map<string, RunFunction>>();
+  /** Functions that are no tasks, and tasks with other options, by their names and how they are to be treated. */
+  readonly #variants = new WeakMap<AnyFunction, Map<string, RunFunction>>();
   #closing: Promise<void> | undefined;
 
   /** @internal */
@@ -59,28 +60,50 @@ export class RunningExecutor implements AsyncDisposable {
   /**
    * Runs a function where the executor runs things. A function that is no task travels as its source, so it has to
    * stand alone.
+   * @param options how this call is treated; of a task, all that is not said stays as the task says
+   * @throws InvalidOptionError
    * @throws MusterError `CODE` for a function that uses variables from around it, with their names
    * @throws NotSerializableError for an argument that cannot travel
    */
   submit<F extends AnyFunction>(
     fn: F,
     args: Inputs<Parameters<F>>,
-    options: TaskOptions = {},
+    options?: TaskOptions,
   ): TaskFuture<Awaited<ReturnType<F>>> {
     this.#refuseIfClosed();
-    if (isTask(fn)) return this.call(fn, args) as TaskFuture<Awaited<ReturnType<F>>>;
-    const name = options.name ?? (fn.name || "anonymous");
-    const policy = resolveTaskOptions(name, options);
-    // The same function with other options is another one to the scheduler.
-    const key = `${name} ${JSON.stringify(policy)}`;
-    const known = this.#plain.get(fn) ?? new Map<string, RunFunction>();
-    this.#plain.set(fn, known);
-    let added = typeof policy.retryDelay === "function" ? undefined : known.get(key);
-    if (added === undefined) {
-      added = this.#addFunction({ taskName: name, fn, policy, site: undefined });
-      known.set(key, added);
+    if (isTask(fn)) return this.#submit(this.#taskWith(fn, options), args);
+    const name = options?.name ?? (fn.name || "anonymous");
+    const policy = resolveTaskOptions(name, options ?? {});
+    return this.#submit(this.#variantOf({ taskName: name, fn, policy, site: undefined }), args);
+  }
+
+  #taskWith(task: TaskFacts, options: TaskOptions | undefined): RunFunction {
+    const known = this.#functionOf(task);
+    if (options === undefined) return known;
+    const { taskName, fn, site } = task;
+    if (options.name !== undefined && options.name !== taskName) {
+      const message = `Task "${taskName}" cannot be submitted as "${options.name}": its name is what workers know it by.`;
+      throw new InvalidOptionError("name", message);
     }
-    return this.#submit(added, args);
+    return this.#variantOf({
+      taskName,
+      fn,
+      policy: resolveTaskOptions(taskName, options, task.policy),
+      site,
+    });
+  }
+
+  /** The same function with other options is another one to the scheduler. */
+  #variantOf(task: TaskFacts): RunFunction {
+    const known = this.#variants.get(task.fn) ?? new Map<string, RunFunction>();
+    this.#variants.set(task.fn, known);
+    const key = `${task.taskName} ${JSON.stringify(task.policy)}`;
+    let variant = typeof task.policy.retryDelay === "function" ? undefined : known.get(key);
+    if (variant === undefined) {
+      variant = this.#addFunction(task);
+      known.set(key, variant);
+    }
+    return variant;
   }
 
   /** @internal */
@@ -114,11 +137,13 @@ export class RunningExecutor implements AsyncDisposable {
 
   /** Ends all tasks that have not ended. With `graceMs` 0 their threads are ended at once. */
   cancel(reason: string, options: { graceMs?: number } = {}): void {
+    checkGrace(options, "cancel()");
     this.#parts.scheduler.cancelAll(reason, options.graceMs);
   }
 
   /** Ends what still runs, lets the workers go, and removes all that was made. Closing again waits for the same end. */
   close(options: { graceMs?: number } = {}): Promise<void> {
+    checkGrace(options, "close()");
     this.#closing ??= this.#close(options.graceMs ?? CLOSE_GRACE_MS);
     return this.#closing;
   }
@@ -171,6 +196,11 @@ export class RunningExecutor implements AsyncDisposable {
   #log(level: LogLevel, message: string): void {
     this.#parts.events.emit({ type: "log", at: Date.now(), level, message });
   }
+}
+
+function checkGrace(options: { graceMs?: number }, where: string): void {
+  checkOptionNames(options, ["graceMs"], { where });
+  checkNumber(options.graceMs, 0, { option: "graceMs", min: 0 });
 }
 
 function mapSource(arg: unknown, what: string): MapSource {

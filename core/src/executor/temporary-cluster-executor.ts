@@ -1,4 +1,5 @@
-import { InvalidOptionError } from "../base/errors.ts";
+import { checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { copyOptions } from "../base/copy-options.ts";
 import { currentDirectory } from "../base/places.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -40,7 +41,13 @@ export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterCla
   debug?: boolean;
 }
 
-const OPTIONS = ["clusterClass", "clusterKwargs", "adaptKwargs", "clientKwargs", "debug"];
+const NAMES: OptionNames<TemporaryClusterOptions> = {
+  clusterClass: true,
+  clusterKwargs: true,
+  adaptKwargs: true,
+  clientKwargs: true,
+  debug: true,
+};
 const DEFAULT_CLUSTER_CLASS = "providers/local#LocalCluster";
 
 const CLIENT_DEFAULTS: Required<ClientOptions> = {
@@ -52,22 +59,16 @@ const CLIENT_DEFAULTS: Required<ClientOptions> = {
 
 /** @throws InvalidOptionError */
 function resolveClientOptions(options: ClientOptions): Required<ClientOptions> {
-  for (const [name, value] of Object.entries(options)) {
-    const option = `clientKwargs.${name}`;
-    if (!(name in CLIENT_DEFAULTS)) {
-      const known = Object.keys(CLIENT_DEFAULTS).join(", ");
-      throw new InvalidOptionError(option, `clientKwargs has no option "${name}". Its options are ${known}.`);
-    }
-    const least = name === "cancelGraceMs" ? 0 : 1;
-    if (value !== undefined && !(Number.isFinite(value) && value >= least)) {
-      throw new InvalidOptionError(
-        option,
-        `${option} is ${String(value)}, and should be milliseconds from ${least} on.`,
-      );
-    }
-  }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...CLIENT_DEFAULTS, ...given };
+  const path = "clientKwargs";
+  checkOptionNames(options, Object.keys(CLIENT_DEFAULTS), { where: path, path });
+  const milliseconds = (name: keyof ClientOptions, min: number): number =>
+    checkNumber(options[name], CLIENT_DEFAULTS[name], { option: `${path}.${name}`, min });
+  return {
+    heartbeatMs: milliseconds("heartbeatMs", 1),
+    workerTimeoutMs: milliseconds("workerTimeoutMs", 1),
+    deathTimeoutMs: milliseconds("deathTimeoutMs", 1),
+    cancelGraceMs: milliseconds("cancelGraceMs", 0),
+  };
 }
 
 /** Runs tasks on a cluster that is made for the run of a flow and gone after it. */
@@ -75,18 +76,13 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   implements Executor
 {
   readonly name = "TemporaryClusterExecutor";
+  /** A copy of what was given: what is done to that later has no effect. */
   readonly options: TemporaryClusterOptions<Class>;
 
   /** @throws InvalidOptionError for an option that does not exist */
   constructor(options: TemporaryClusterOptions<Class> = {}) {
-    const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
-    if (unknown !== undefined) {
-      throw new InvalidOptionError(
-        unknown,
-        `TemporaryClusterExecutor has no option "${unknown}". Its options are ${OPTIONS.join(", ")}.`,
-      );
-    }
-    this.options = options;
+    checkOptionNames(options, NAMES, { where: "TemporaryClusterExecutor" });
+    this.options = copyOptions(options);
     resolveClientOptions(options.clientKwargs ?? {});
   }
 
@@ -99,7 +95,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     const { clusterClass = DEFAULT_CLUSTER_CLASS, clusterKwargs = {}, adaptKwargs } = this.options;
     const from = run.flowSite === undefined ? currentDirectory() : projectDirectory(run.flowSite.file);
     const make = await resolveClusterClass(clusterClass, { from });
-    const cluster = await make(clusterKwargs);
+    const cluster = await make(copyOptions(clusterKwargs));
     try {
       if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
       return await this.#startOn(cluster, run);

@@ -6,6 +6,7 @@ import type { LogLevel, MusterEvent } from "../events/event.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local-executor.ts";
 import type { Resolved } from "../scheduler/inputs.ts";
+import { checkFlowOptions } from "./flow-options.ts";
 import { runFlow } from "./run-flow.ts";
 import type { State } from "./state.ts";
 import type { TaskStates } from "./task-states.ts";
@@ -73,6 +74,7 @@ export class Flow<P, R> {
         "name",
         'A flow needs a name: flow("name", …), or a function that has one.',
       );
+    checkFlowOptions(options, this.name);
     this.fn = fn;
     this.executor = options.executor ?? new LocalExecutor();
     this.failFast = options.failFast ?? false;
@@ -87,6 +89,7 @@ export class Flow<P, R> {
   /**
    * Runs the flow, and gives its final state. A task that fails, a worker that is lost and a run that is cancelled
    * are states, not exceptions.
+   * @throws InvalidOptionError, as a rejection, for options that make no sense
    */
   run(options: RunOptions<P> = {}): Promise<State<R>> {
     // A worker imports the file for its tasks; a program that runs its flow at the top level stops here.

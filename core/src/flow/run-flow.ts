@@ -1,4 +1,5 @@
-import { MusterError, toError } from "../base/errors.ts";
+import { inspect } from "node:util";
+import { InvalidOptionError, MusterError, toError } from "../base/errors.ts";
 import { randomIds } from "../base/ids.ts";
 import { contextStorage } from "../context/context.ts";
 import type { StateName } from "../events/event.ts";
@@ -9,12 +10,14 @@ import type { TaskRun } from "../scheduler/task-run.ts";
 import { Cancellation } from "./cancellation.ts";
 import { runInside } from "./current-run.ts";
 import type { Flow, RunOptions } from "./flow.ts";
+import { checkRunOptions } from "./flow-options.ts";
 import { flowScope } from "./flow-scope.ts";
-import { State } from "./state.ts";
+import { isState, State } from "./state.ts";
 import { failedTask, TaskStateCounter, type TaskStates } from "./task-states.ts";
 
 /** Runs a flow from its start to its final state, and leaves nothing behind. */
 export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): Promise<State<R>> {
+  checkRunOptions(options, flow.name);
   const { parameters, logLevel = "info" } = options;
   const image = options.context?.image ?? process.env["MUSTER__CONTEXT__IMAGE"];
   const events = new EventLog();
@@ -66,7 +69,12 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   };
   const handle = async (state: State<R>, taskStates: TaskStates): Promise<State<R>> => {
     try {
-      return (await flow.terminalStateHandler?.(flow, state, taskStates)) ?? state;
+      const handled = (await flow.terminalStateHandler?.(flow, state, taskStates)) ?? state;
+      if (isState(handled)) return handled as State<R>;
+      const what = inspect(handled, { depth: 0 });
+      const message = `The flow's terminalStateHandler returned ${what}, which is no State. Return one, or nothing.`;
+      const error = new InvalidOptionError("terminalStateHandler", message);
+      return new State<R>("Failed", { error, taskStates });
     } catch (thrown) {
       const error = toError(thrown);
       const message = `The flow's terminalStateHandler threw: ${error.message}`;

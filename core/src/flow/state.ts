@@ -11,6 +11,9 @@ export interface StateFacts<T> {
   readonly taskStates?: TaskStates | undefined;
 }
 
+/** Marks states of this and of any other copy of this module. */
+const STATE = Symbol.for("muster.state/1");
+
 /** The state of a flow run or of a task run. Never changes: a run goes from one state to another. */
 export class State<T = unknown> {
   readonly name: StateName;
@@ -31,6 +34,10 @@ export class State<T = unknown> {
     this.taskStates = facts.taskStates;
   }
 
+  static {
+    Object.defineProperty(State.prototype, STATE, { value: true });
+  }
+
   isFinished(): boolean {
     return isFinal(this.name);
   }
@@ -48,4 +55,8 @@ export class State<T = unknown> {
   toString(): string {
     return this.message === "" ? this.name : `${this.name}: ${this.message}`;
   }
+}
+
+export function isState(value: unknown): value is State {
+  return typeof value === "object" && value !== null && STATE in value;
 }

@@ -1,3 +1,4 @@
+import { checkNumber, checkOptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 
 /** Milliseconds to wait before the next attempt: a number, or a function of the attempt that failed, from 1. */
@@ -22,21 +23,14 @@ export function exponential(
   options: ExponentialOptions = {},
   random: () => number = Math.random,
 ): (attempt: number) => number {
-  const { initial = 1000, factor = 2, maximum = 60_000, jitter = 0.5 } = options;
-  if (!(initial >= 0))
-    throw new InvalidOptionError(
-      "initial",
-      `exponential: initial is ${initial}, not milliseconds from 0 on.`,
-    );
-  if (!(factor >= 1))
-    throw new InvalidOptionError("factor", `exponential: factor is ${factor}, not a number from 1 on.`);
-  if (!(maximum >= 0))
-    throw new InvalidOptionError(
-      "maximum",
-      `exponential: maximum is ${maximum}, not milliseconds from 0 on.`,
-    );
-  if (!(jitter >= 0 && jitter <= 1))
-    throw new InvalidOptionError("jitter", `exponential: jitter is ${jitter}, not from 0 to 1.`);
+  checkOptionNames(options, ["initial", "factor", "maximum", "jitter"], { where: "exponential()" });
+  const number = (option: keyof ExponentialOptions, fallback: number, min: number): number =>
+    checkNumber(options[option], fallback, { option, min, infinite: option === "maximum" });
+  const initial = number("initial", 1000, 0);
+  const factor = number("factor", 2, 1);
+  const maximum = number("maximum", 60_000, 0);
+  const jitter = number("jitter", 0.5, 0);
+  if (jitter > 1) throw new InvalidOptionError("jitter", `jitter must be at most 1, but it is ${jitter}.`);
   return (attempt) => Math.min(initial * factor ** (attempt - 1), maximum) * (1 - jitter * random());
 }
 

@@ -1,3 +1,4 @@
+import { checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import type { RetryDelay } from "./retry.ts";
 import { DEFAULT_POLICY, type TaskPolicy } from "./run-function.ts";
@@ -25,14 +26,34 @@ export interface TaskOptions {
   workerLostRetries?: number;
 }
 
-/** @throws InvalidOptionError naming the task and the option */
-export function resolveTaskOptions(name: string, options: TaskOptions): TaskPolicy {
+const NAMES: OptionNames<TaskOptions> = {
+  name: true,
+  retries: true,
+  retryDelay: true,
+  timeout: true,
+  resources: true,
+  priority: true,
+  tags: true,
+  workerLostRetries: true,
+};
+
+/**
+ * @param defaults how the task is treated where nothing is said
+ * @throws InvalidOptionError naming the task and the option
+ */
+export function resolveTaskOptions(
+  name: string,
+  options: TaskOptions,
+  defaults: TaskPolicy = DEFAULT_POLICY,
+): TaskPolicy {
+  checkOptionNames(options, NAMES, { where: `Task "${name}"` });
   const {
-    retries = DEFAULT_POLICY.retries,
-    retryDelay = DEFAULT_POLICY.retryDelay,
-    priority = DEFAULT_POLICY.priority,
-    workerLostRetries = DEFAULT_POLICY.workerLostRetries,
-    timeout,
+    retries = defaults.retries,
+    retryDelay = defaults.retryDelay,
+    priority = defaults.priority,
+    workerLostRetries = defaults.workerLostRetries,
+    timeout = defaults.timeoutMs,
+    tags = [],
   } = options;
   const fail = (option: string, problem: string): never => {
     throw new InvalidOptionError(option, `Task "${name}": ${option} ${problem}.`);
@@ -47,12 +68,16 @@ export function resolveTaskOptions(name: string, options: TaskOptions): TaskPoli
       `is ${String(retryDelay)}, and should be milliseconds from 0 on, or a function of the attempt`,
     );
   }
-  if (timeout !== undefined && !(timeout > 0))
+  if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0))
     fail("timeout", `is ${String(timeout)}, and should be milliseconds above 0`);
   if (!Number.isFinite(priority)) fail("priority", `is ${String(priority)}, and should be a number`);
-  const resources = { ...resourcesOfTags(options.tags ?? [], fail), ...options.resources };
+  if (!Array.isArray(tags) || tags.some((tag) => typeof tag !== "string"))
+    fail("tags", "should be a list of texts");
+  const given = { ...resourcesOfTags(tags, fail), ...options.resources };
+  const resources =
+    options.resources === undefined && Object.keys(given).length === 0 ? (defaults.resources ?? {}) : given;
   for (const [resource, amount] of Object.entries(resources)) {
-    if (!(amount > 0))
+    if (!(typeof amount === "number" && amount > 0))
       fail("resources", `asks for ${String(amount)} of ${resource}, and should ask for more than 0`);
   }
   return {

@@ -25,7 +25,10 @@ test.each<[DockerClusterOptions, string]>([
   [{ leaseTimeoutMs: 10 }, "leaseTimeoutMs must be at least 1000, but it is 10."],
   [{ workers: -2 }, "workers must be a whole number of at least 0, but it is -2."],
   [{ env: { A: 1 as never } }, "env.A must be a string"],
-  [{ nWorkers: 2 } as DockerClusterOptions, 'DockerCluster has no option "nWorkers". It has: cpus, docker,'],
+  [
+    { nWorkers: 2 } as DockerClusterOptions,
+    'DockerCluster has no option "nWorkers": did you mean "workers"? It has: cpus, docker,',
+  ],
 ])("refuses %j", (options, message) => {
   expect(() => new DockerCluster(options)).toThrow(InvalidOptionError);
   expect(() => new DockerCluster(options)).toThrow(message);

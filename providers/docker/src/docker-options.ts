@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type ClusterOptions, InvalidOptionError, parseBytes } from "@muster/core";
+import { type ClusterOptions, checkOptionNames, InvalidOptionError, parseBytes } from "@muster/core";
 import type { DockerConnection } from "./connect.ts";
 import { PULL_POLICIES, type PullPolicy, type RegistryAuth } from "./image.ts";
 
@@ -91,11 +91,7 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
   readonly settings: DockerSettings;
   readonly cluster: Omit<ClusterOptions, "provider">;
 } {
-  for (const name of Object.keys(options)) {
-    if ((NAMES as readonly string[]).includes(name)) continue;
-    const known = [...NAMES].sort().join(", ");
-    throw new InvalidOptionError(name, `DockerCluster has no option "${name}". It has: ${known}.`);
-  }
+  checkOptionNames(options, NAMES, { where: "DockerCluster" });
   const {
     image,
     pull = "missing",
@@ -126,9 +122,9 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
       registryAuth,
       nanoCpus: cpus === undefined ? undefined : Math.round(cpus * 1e9),
       memory: memoryBytes,
-      volumes,
+      volumes: [...volumes],
       network,
-      labels,
+      labels: { ...labels },
       user,
       docker,
       driverHost,

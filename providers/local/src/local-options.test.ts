@@ -40,7 +40,7 @@ test.each<[LocalClusterOptions, string]>([
   [{ command: "node" as never }, "command must be a function"],
   [
     { numWorkers: 2 } as LocalClusterOptions,
-    'LocalCluster has no option "numWorkers". It has: command, drainTimeoutMs,',
+    'LocalCluster has no option "numWorkers": did you mean "workers"? It has: command, drainTimeoutMs,',
   ],
 ])("refuses %j", (options, message) => {
   expect(() => new LocalCluster(options)).toThrow(InvalidOptionError);

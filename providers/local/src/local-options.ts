@@ -1,5 +1,11 @@
 import { availableParallelism } from "node:os";
-import { type ClusterOptions, InvalidOptionError, parseBytes, type WorkerSpec } from "@muster/core";
+import {
+  type ClusterOptions,
+  checkOptionNames,
+  InvalidOptionError,
+  parseBytes,
+  type WorkerSpec,
+} from "@muster/core";
 
 /** What starts a worker: a program and its arguments. */
 export type WorkerCommand = readonly [program: string, ...args: string[]];
@@ -55,11 +61,7 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
  * @throws InvalidOptionError
  */
 export function resolveLocalOptions(options: LocalClusterOptions): Omit<ClusterOptions, "provider"> {
-  for (const name of Object.keys(options)) {
-    if ((NAMES as readonly string[]).includes(name)) continue;
-    const known = [...NAMES].sort().join(", ");
-    throw new InvalidOptionError(name, `LocalCluster has no option "${name}". It has: ${known}.`);
-  }
+  checkOptionNames(options, NAMES, { where: "LocalCluster" });
   const { command, memoryLimit, ...rest } = options;
   if (command !== undefined && typeof command !== "function") {
     throw new InvalidOptionError(

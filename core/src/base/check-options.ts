@@ -1,4 +1,5 @@
-import { InvalidOptionError } from "../base/errors.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { nearName } from "./near-name.ts";
 
 /** What a number has to be. */
 export interface NumberRule {
@@ -9,6 +10,11 @@ export interface NumberRule {
   readonly whole?: boolean;
   /** Whether Infinity is a value. @default false */
   readonly infinite?: boolean;
+}
+
+/** A number that has to be given. @throws InvalidOptionError */
+export function requireNumber(value: unknown, rule: NumberRule): number {
+  return checkNumber(value ?? Number.NaN, 0, rule);
 }
 
 /** `value` as a number, or `fallback` when it is undefined. @throws InvalidOptionError */
@@ -53,13 +59,35 @@ function checkRecord(value: unknown, option: string): object {
   throw new InvalidOptionError(option, `${option} must be an object, but it is ${show(value)}.`);
 }
 
-/** Refuses what is misspelt: an option that nobody reads would be ignored silently. @throws InvalidOptionError */
-export function checkNames(options: object, known: readonly string[], where: string): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
+/** All options that there are, by name: the type makes sure that none is missing. */
+export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
+
+/**
+ * Refuses what is misspelt: an option that nobody reads would be ignored silently.
+ * @param known the names of all options, as a list or as keys
+ * @param where whose options they are, for the message: `LocalCluster`
+ * @param path what goes before the option in the error's `option`, as in `adaptKwargs.minimum`
+ * @throws InvalidOptionError that names the option which was probably meant
+ */
+export function checkOptionNames(
+  options: unknown,
+  known: readonly string[] | Readonly<Record<string, true>>,
+  { where, path }: { readonly where: string; readonly path?: string },
+): void {
+  if (typeof options !== "object" || options === null)
     throw new InvalidOptionError(
-      `${where}.${name}`,
-      `${where} has no option "${name}". It has: ${[...known].sort().join(", ")}.`,
+      path ?? "options",
+      `${where} takes options as an object, not ${show(options)}.`,
+    );
+  const names = Array.isArray(known) ? (known as readonly string[]) : Object.keys(known);
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    const near = nearName(name, names);
+    const hint = near === undefined ? "." : `: did you mean "${near}"?`;
+    const all = names.length === 0 ? "It takes none." : `It has: ${[...names].sort().join(", ")}.`;
+    throw new InvalidOptionError(
+      path === undefined ? name : `${path}.${name}`,
+      `${where} has no option "${name}"${hint} ${all}`,
     );
   }
 }
@@ -67,5 +95,6 @@ export function checkNames(options: object, known: readonly string[], where: str
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "function") return "a function";
   return String(value);
 }

@@ -1,0 +1,51 @@
+import { checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { InvalidOptionError } from "../base/errors.ts";
+import type { LogLevel } from "../events/event.ts";
+import type { FlowOptions, RunOptions } from "./flow.ts";
+
+const FLOW_OPTIONS: OptionNames<FlowOptions> = {
+  name: true,
+  executor: true,
+  failFast: true,
+  terminalStateHandler: true,
+};
+
+const RUN_OPTIONS: OptionNames<RunOptions<unknown>> = {
+  parameters: true,
+  context: true,
+  signal: true,
+  handleSignals: true,
+  onEvent: true,
+  logLevel: true,
+  unit: true,
+};
+
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** @throws InvalidOptionError */
+export function checkFlowOptions<P, R>(options: FlowOptions<P, R>, name: string): void {
+  const where = `Flow "${name}"`;
+  checkOptionNames(options, FLOW_OPTIONS, { where });
+  const { executor, terminalStateHandler } = options;
+  if (executor !== undefined && typeof executor?.start !== "function") {
+    const hint = typeof executor === "function" ? " It is a class: make one with `new`." : "";
+    throw new InvalidOptionError("executor", `${where}: executor is no executor.${hint}`);
+  }
+  if (terminalStateHandler !== undefined && typeof terminalStateHandler !== "function")
+    throw new InvalidOptionError("terminalStateHandler", `${where}: terminalStateHandler is no function.`);
+}
+
+/** @throws InvalidOptionError */
+export function checkRunOptions<P>(options: RunOptions<P>, name: string): void {
+  const where = `Flow "${name}".run()`;
+  checkOptionNames(options, RUN_OPTIONS, { where });
+  const { context = {}, logLevel = "info", onEvent, signal } = options;
+  checkOptionNames(context, ["image"], { where: `${where}: context`, path: "context" });
+  const refuse = (option: string, wanted: string): never => {
+    throw new InvalidOptionError(option, `${where}: ${option} must be ${wanted}.`);
+  };
+  if (!LOG_LEVELS.includes(logLevel)) refuse("logLevel", `one of ${LOG_LEVELS.join(", ")}`);
+  if (onEvent !== undefined && typeof onEvent !== "function") refuse("onEvent", "a function");
+  if (signal !== undefined && typeof signal?.addEventListener !== "function")
+    refuse("signal", "an AbortSignal");
+}
