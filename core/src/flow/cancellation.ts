@@ -1,10 +1,13 @@
 import { MusterError } from "../base/errors.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
+import type { Enclosure } from "./inner-runs.ts";
 import { type Interrupt, onInterrupt } from "./interrupts.ts";
 
 export interface CancellationOptions {
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
+  /** What the run is inside of. */
+  readonly enclosures: readonly Enclosure[];
   /** Whether Ctrl-C and SIGTERM cancel. */
   readonly handleSignals: boolean;
 }
@@ -26,13 +29,9 @@ export class Cancellation {
   constructor(options: CancellationOptions) {
     // Whoever waits for the flow hears of it; by then it may have ended.
     this.#outOfPatience.promise.catch(() => {});
-    const { signal } = options;
-    if (signal !== undefined) {
-      const onAbort = (): void => this.#cancel("the caller's signal was aborted");
-      if (signal.aborted) onAbort();
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#endings.push(() => signal.removeEventListener("abort", onAbort));
-    }
+    const { signal, enclosures } = options;
+    const callers = signal && { signal, why: () => "the caller's signal was aborted" };
+    for (const enclosure of [...enclosures, ...(callers ? [callers] : [])]) this.#endWith(enclosure);
     if (options.handleSignals) {
       const name = (interrupt: Interrupt): string => (interrupt === "SIGINT" ? "Ctrl-C" : interrupt);
       this.#endings.push(
@@ -55,6 +54,13 @@ export class Cancellation {
   /** `work`, or an error when the run was cancelled and `work` does not end soon after. */
   limit<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#outOfPatience.promise]);
+  }
+
+  #endWith({ signal, why }: Enclosure): void {
+    const onAbort = (): void => this.#cancel(why());
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#endings.push(() => signal.removeEventListener("abort", onAbort));
   }
 
   close(): void {

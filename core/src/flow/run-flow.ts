@@ -12,6 +12,7 @@ import { runInside } from "./current-run.ts";
 import type { Flow, RunOptions } from "./flow.ts";
 import { checkRunOptions } from "./flow-options.ts";
 import { flowScope } from "./flow-scope.ts";
+import { enterFlow, InnerRuns } from "./inner-runs.ts";
 import { isState, State } from "./state.ts";
 import { failedTask, TaskStateCounter, type TaskStates } from "./task-states.ts";
 
@@ -23,8 +24,10 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   const events = new EventLog();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
   const counter = new TaskStateCounter(events);
+  const { enclosures, left } = enterFlow(flow.name);
   const cancellation = new Cancellation({
     signal: options.signal,
+    enclosures,
     handleSignals: options.handleSignals ?? true,
   });
   const flowRunId = randomIds.next("run");
@@ -56,7 +59,14 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
       unit: options.unit,
     });
     cancellation.executor = executor;
-    const ended = await runFunction(flow, { parameters: parameters as P, executor, cancellation });
+    const inner = new InnerRuns(flow.name, cancellation.signal);
+    if (flow.failFast) cancelWithTasks(inner, events);
+    const ended = await runFunction(flow, { parameters: parameters as P, executor, cancellation, inner });
+    for (const name of inner.leave()) {
+      const message = `The flow "${name}" was still running when "${flow.name}", inside which it ran, ended: it is cancelled. Await its run().`;
+      events.emit({ type: "log", at: Date.now(), level: "warn", message });
+    }
+    await inner.ended();
     failedRuns = executor.scheduler.failed;
     try {
       await executor.close(ended.name === "Cancelled" ? { graceMs: 0 } : {});
@@ -93,6 +103,7 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
     return final;
   } finally {
     cancellation.close();
+    left();
   }
 }
 
@@ -100,14 +111,17 @@ interface FunctionRun<P> {
   readonly parameters: P;
   readonly executor: RunningExecutor;
   readonly cancellation: Cancellation;
+  readonly inner: InnerRuns;
 }
 
 /** Calls the flow's function, waits for all that it submitted, and judges. */
 async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise<State<R>> {
-  const { parameters, executor, cancellation } = run;
+  const { parameters, executor, cancellation, inner } = run;
   const { scheduler } = executor;
   try {
-    const returned = await cancellation.limit(runInside(executor, async () => flow.fn(parameters)));
+    const returned = await cancellation.limit(
+      inner.inside(() => runInside(executor, async () => flow.fn(parameters))),
+    );
     const result = (await executor.wait(returned)) as R;
     scheduler.closeSubmissions();
     await scheduler.idle();
@@ -122,10 +136,19 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
     });
   } catch (thrown) {
     // What the flow began and will not look at any more is not left running.
+    inner.cancel("failed");
     scheduler.cancelAll("the flow failed");
     await scheduler.idle();
     return failedState(toError(thrown), cancellation);
   }
+}
+
+/** Inner flows end as all tasks do once one failed for good. */
+function cancelWithTasks(inner: InnerRuns, events: EventLog): void {
+  events.subscribe((event) => {
+    if (event.type === "task" && (event.state === "Failed" || event.state === "Crashed"))
+      inner.cancel("failed");
+  });
 }
 
 function failedState<R>(thrown: Error, cancellation: Cancellation): State<R> {
