@@ -5,6 +5,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exit(2);
 }
 
+if (process.pid === 1) (await import("../dist/cli/first-process.js")).leaveFirstProcess();
 const { main } = await import("../dist/cli/main.js");
 const exitCode = await main(process.argv.slice(2));
 // What a flow left open (a timer, a connection) must not keep the command from ending; its output must be out first.

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { delay } from "./wait.ts";
 
 /** Environment variables, with their values, that a process hands on to all that it starts. */
 export type Mark = Readonly<Record<string, string>>;
@@ -9,24 +10,39 @@ export interface Ancestor {
   readonly pid?: number | undefined;
 }
 
+/** What was started while others were ended is looked for so many times. */
+const MAX_LOOKS = 10;
+/** A parent that lives has so long to take note of its children's ends, in milliseconds. */
+const NOTE_MS = 200;
+
 /**
  * Ends all that a process started, and what that started, but not this process itself: the group that it heads, and, on
  * Linux, whatever has left the group and bears its mark; if it is this process, also what descends from it without a mark.
- * Elsewhere nobody but a parent tells of its children, and what has left the group stays.
+ * Elsewhere nobody but a parent tells of its children, and what has left the group stays. Gives the ids of what it ended.
  */
-export function endDescendants(ancestor: Ancestor): void {
+export function endDescendants(ancestor: Ancestor): number[] {
   const { pid } = ancestor;
   if (pid !== undefined && pid !== process.pid) killGroup(pid);
   const ended = new Set<number>();
-  for (;;) {
-    // What was started while it was looked.
+  for (let look = 0; look < MAX_LOOKS; look++) {
     const found = descendants(ancestor).filter((descendant) => !ended.has(descendant));
-    if (found.length === 0) return;
+    if (found.length === 0) break;
     for (const descendant of found) {
       ended.add(descendant);
       kill(descendant);
     }
   }
+  return [...ended];
+}
+
+/**
+ * Does so before the threads that started them end: these alone take note of it, and where PID 1 takes no note of orphans,
+ * as in a container without an init process, they would stay as zombies.
+ */
+export async function endDescendantsFirst(ancestor: Ancestor): Promise<void> {
+  const children = endDescendants(ancestor).filter((pid) => standing(pid).parent === process.pid);
+  const isThere = (pid: number): boolean => standing(pid).parent === process.pid;
+  for (let waitedMs = 0; waitedMs < NOTE_MS && children.some(isThere); waitedMs += 10) await delay(10);
 }
 
 /** Ends the group that a process heads, it included; what has left the group stays. */
@@ -66,6 +82,28 @@ function descendants({ mark, pid: ancestor }: Ancestor): number[] {
     if (isChild || (ancestor !== undefined && group === ancestor) || bears(pid, mark)) found.add(pid);
   }
   return [...found];
+}
+
+/**
+ * How many programs have ended, and stay as zombies since nobody takes note of it: the first process of this container is
+ * Node, which knows its own children alone. Elsewhere, and where nobody can tell, 0.
+ */
+export function zombiesOfFirstProcess(): number {
+  if (!isFirstProcessNode()) return 0;
+  return processIds()
+    .map(standing)
+    .filter(({ state, parent }) => state === "Z" && parent === 1).length;
+}
+
+function isFirstProcessNode(): boolean {
+  if (process.platform !== "linux") return false;
+  if (process.pid === 1) return true;
+  try {
+    // `npm` and the like are Node as well, and say so in this place.
+    return /^(\S*\/)?(node|npm|npx|yarn|pnpm)\b/.test(readFileSync("/proc/1/cmdline", "latin1"));
+  } catch {
+    return false;
+  }
 }
 
 function processIds(): number[] {

@@ -1,5 +1,5 @@
 import { MessageChannel } from "node:worker_threads";
-import { endDescendants, hasChildren, type Mark } from "../base/descendants.ts";
+import { endDescendants, endDescendantsFirst, hasChildren, type Mark } from "../base/descendants.ts";
 import { PortLink } from "../wire/frame-link.ts";
 import { FrameType, type LogMessage, type RunMessage, unpackMessage } from "../wire/protocol.ts";
 import { Lanes } from "../worker/lanes.ts";
@@ -70,8 +70,7 @@ export class ThreadPoolEngine extends WireEngine {
 
   protected override async end(): Promise<void> {
     for (const link of this.#links.values()) link.end();
-    // Before their threads end, which alone take notice of it.
-    this.#endPrograms();
+    if (hasChildren()) await endDescendantsFirst({ mark: this.#mark });
     const haveEnded = (await this.#lanes?.close()) ?? true;
     this.#endPrograms();
     process.off("exit", this.#endPrograms);

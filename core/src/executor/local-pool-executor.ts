@@ -32,7 +32,11 @@ const NAMES: OptionNames<LocalPoolOptions> = {
   cancelGraceMs: true,
 };
 
-/** Runs tasks in a pool on this machine, without any network. */
+/**
+ * Runs tasks in a pool on this machine, without any network. Threads are of this very process, so what only the end of a
+ * process can end stays: a call of native code that does not return (its task ends all the same, and another thread takes
+ * the place), and, except on Linux, the programs that tasks started. Processes are ended with all that they started.
+ */
 export class LocalPoolExecutor implements Executor {
   readonly name = "LocalPoolExecutor";
   readonly options: Required<LocalPoolOptions>;

@@ -1,4 +1,5 @@
 import { checkNumber, checkOptionNames } from "../base/check-options.ts";
+import { zombiesOfFirstProcess } from "../base/descendants.ts";
 import { InvalidOptionError, MusterError } from "../base/errors.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { showSite } from "../code/call-site.ts";
@@ -28,6 +29,8 @@ export interface ExecutorParts {
 
 // biome-ignore lint/suspicious/noExplicitAny: the parameters of any function at all
 type AnyFunction = (...args: any[]) => unknown;
+
+let hasWarnedOfZombies = false;
 
 /** Workers have so long to leave by themselves at the end, in milliseconds. */
 const CLOSE_GRACE_MS = 2000;
@@ -161,7 +164,19 @@ export class RunningExecutor implements AsyncDisposable {
     if (closed.status === "rejected") throw closed.reason;
     for (const { what, reason } of closed.value?.leftovers ?? [])
       this.#log("error", `${what} could not be removed: ${reason}`);
+    this.#warnOfZombies();
     if (ended.status === "rejected") throw ended.reason;
+  }
+
+  /** Once a process: what is there stays there. */
+  #warnOfZombies(): void {
+    const zombies = hasWarnedOfZombies ? 0 : zombiesOfFirstProcess();
+    if (zombies === 0) return;
+    hasWarnedOfZombies = true;
+    this.#log(
+      "warn",
+      `${zombies} processes have ended and stay as zombies, among them what tasks started: the first process of this container is Node, which takes no note of orphans. Start the container with an init process: docker run --init, or init: true in a compose file.`,
+    );
   }
 
   #submit(fn: RunFunction, args: readonly unknown[]): TaskFuture<never> {

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
+import { endDescendantsFirst, type Mark } from "../base/descendants.ts";
 import { withDeadline } from "../base/wait.ts";
 import { type WorkerSettings, workerEnv, workerMark } from "../cluster/worker-env.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
@@ -62,6 +63,7 @@ const GOODBYE_MS = 500;
  */
 export class Worker {
   readonly #options: WorkerOptions;
+  readonly #mark: Mark;
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   readonly #channel: Channel;
@@ -77,10 +79,11 @@ export class Worker {
   constructor(options: WorkerOptions) {
     const { settings } = options;
     this.#options = options;
+    this.#mark = workerMark(workerEnv(settings));
     this.#clock = options.clock ?? systemClock;
     this.#lanes = new Lanes({
       workerId: settings.workerId,
-      mark: workerMark(workerEnv(settings)),
+      mark: this.#mark,
       ownsProcess: true,
       threads: settings.threads,
       tasksPerThread: settings.tasksPerThread,
@@ -239,6 +242,7 @@ export class Worker {
     const { engineDirectory } = this.#options;
     if (engineGone && this.#blobs === undefined && engineDirectory !== undefined)
       removeBlobDirectory(engineDirectory);
+    await endDescendantsFirst({ pid: process.pid, mark: this.#mark });
     this.#options.ended({ code, reason, isStuck: !(await this.#lanes.close()) });
   }
 }

@@ -233,7 +233,8 @@ describeSituations("timeouts", [
   {
     name: "a task that times out in every attempt is tried as often as it may be, one attempt after the other",
     on: POOLS,
-    executor: { workers: 2, cancelGraceMs: 100 },
+    // A driver that is slow is not taken for dead.
+    executor: { workers: 2, cancelGraceMs: 100, client: { deathTimeoutMs: 30_000 } },
     flow: `
       const deaf = task({ name: "deaf", timeout: 200, retries: 2 }, async () => {
         ran("begins");
