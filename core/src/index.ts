@@ -34,6 +34,7 @@ export { EventLog } from "./events/event-log.ts";
 export * from "./executor/index.ts";
 export * from "./flow/index.ts";
 export {
+  DeadlyTaskError,
   TaskCancelledError,
   TaskTimeoutError,
   UpstreamFailedError,

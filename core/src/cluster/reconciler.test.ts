@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Health, healthAfter, NEW_HEALTH } from "./health.ts";
+import { type Health, healthAfter, NEW_HEALTH } from "../base/health.ts";
 import { type Plan, type ReconcilePolicy, reconcile, type WorkerRecord } from "./reconciler.ts";
 import { isBooting, isLive, nextState, WORKER_TRANSITIONS, type WorkerState } from "./worker-state.ts";
 

@@ -1,4 +1,4 @@
-import type { Health, RestartPolicy } from "./health.ts";
+import type { Health, RestartPolicy } from "../base/health.ts";
 import type { WorkerId } from "./provider.ts";
 import { isBooting, isLive, type WorkerState } from "./worker-state.ts";
 

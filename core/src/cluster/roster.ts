@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
+import { type Health, healthAfter, NEW_HEALTH, type RestartPolicy } from "../base/health.ts";
 import type { WorkerEvent } from "../events/event.ts";
 import type { WorkerFailure } from "./cluster-session.ts";
-import { type Health, healthAfter, NEW_HEALTH, type RestartPolicy } from "./health.ts";
 import type { WorkerId } from "./provider.ts";
 import { WorkerEntry } from "./worker-entry.ts";
 import type { WorkerSignal } from "./worker-state.ts";

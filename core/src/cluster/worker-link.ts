@@ -31,6 +31,7 @@ export interface WorkerDeath {
 }
 
 export type WorkerLinkEvent =
+  /** It can run tasks: one that ends before that has failed to start. */
   | {
       readonly type: "joined";
       readonly id: WorkerId;

@@ -233,6 +233,7 @@ test("of short ones that lay there together it is not known which of them had st
     const worker = run.worker("w-1");
     const fn = taskFunction({ expectedMs: 0.1, onlyOnce });
     run.dispatcher.submit(range(1, 4).map((id) => engineTask(id, { fn })));
+    worker.begins(0, 1);
     worker.ends(0);
     run.dispatcher.removeWorker("w-1", DEATH);
     expect(run.reports.slice(1).map((report) => report.started)).toEqual([started, started, started]);
@@ -263,12 +264,27 @@ test("a worker that dies before it told of anything has not started what it was 
   expect(run.reports).toMatchObject([{ kind: "lost", started: false }]);
 });
 
-test("but a task that is alone there is taken to have started: else it could kill workers for ever", () => {
+test("a loss says what ran, or was next and waited for its code, and what was lost before it was placed", () => {
   using run = new DispatcherRun();
-  run.worker("w-1");
-  run.dispatcher.submit([engineTask(1, { alone: true })]);
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(engineTasks([1]));
+  worker.begins(0, 1);
+  run.dispatcher.submit(shortTasks([2, 3]));
   run.dispatcher.removeWorker("w-1", DEATH);
-  expect(run.reports).toMatchObject([{ kind: "lost", started: true }]);
+  expect(run.reports.map(({ task, loss }) => [task.id, loss])).toEqual([
+    [1, { during: "running", ofThread: false, death: DEATH, number: 1, before: 0 }],
+    [2, { during: "loading", ofThread: false, death: DEATH, number: 1, before: 0 }],
+    [3, undefined],
+  ]);
+  const next = run.worker("w-2");
+  run.dispatcher.submit(engineTasks([4]));
+  next.laneEnds(0, 0);
+  expect(run.reports.at(-1)).toMatchObject({
+    task: { id: 4 },
+    kind: "lost",
+    started: false,
+    loss: { during: "loading", ofThread: true, number: 2, before: 1 },
+  });
 });
 
 test("what had not begun in a thread that ended goes elsewhere; what had is lost, or was ended", () => {
@@ -284,7 +300,8 @@ test("what had not begun in a thread that ended goes elsewhere; what had is lost
   expect(run.dispatcher.load("w-1")).toBe(0);
   worker.opensLane();
   expect(worker.lanes).toEqual([[], [4]]);
-  worker.laneEnds(1, 0);
+  const death = { reason: "a neighbour was ended", outOfMemory: false, deliberate: true };
+  worker.laneEnds(1, 0, { death });
   expect(run.worker("w-2").lanes).toEqual([[4]]);
 });
 

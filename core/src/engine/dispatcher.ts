@@ -113,6 +113,7 @@ export class Dispatcher {
       inFlight: 0,
       expectedMs: 0,
       reportedAt: undefined,
+      begun: new Set(),
     };
     worker.lanes.set(number, lane);
     if (worker.draining) return;
@@ -131,7 +132,7 @@ export class Dispatcher {
     this.#hungry.delete(lane);
     if (!worker.draining) this.#lanes--;
     const here = this.#inFlight.at(lane);
-    const { reports, waiting } = endsWithLane(here, message);
+    const { reports, waiting } = endsWithLane(here, message, ++this.#inFlight.losses);
     for (const entry of here) this.#inFlight.remove(entry);
     this.#takeBack(waiting, reports);
     this.#feedHungry();
@@ -163,7 +164,7 @@ export class Dispatcher {
     this.#stopFeeding(worker);
     this.#workers.delete(id);
     const here = this.#inFlight.of(worker);
-    const reports = endsWithWorker(here, death);
+    const reports = endsWithWorker(here, death, ++this.#inFlight.losses);
     for (const entry of here) this.#inFlight.remove(entry);
     // What it held of resources that it shared is free again.
     this.#feedHungry();
@@ -190,7 +191,9 @@ export class Dispatcher {
   /** The lane is about to call this attempt's task. */
   begins(workerId: string, laneNumber: number, { id, attempt }: { id: number; attempt: number }): void {
     const entry = this.#inFlight.get(id, attempt);
-    if (entry?.lane.worker.id === workerId && entry.lane.number === laneNumber) entry.started = true;
+    if (entry?.lane.worker.id !== workerId || entry.lane.number !== laneNumber) return;
+    entry.started = true;
+    entry.lane.begun.add(entry.task.fn);
   }
 
   /** What was recalled will not begin there. */
@@ -270,6 +273,7 @@ export class Dispatcher {
       durationMs: end.durationMs,
       started: true,
       death: undefined,
+      loss: undefined,
     };
   }
 

@@ -61,6 +61,20 @@ export interface TaskReport {
   readonly started: boolean | "perhaps";
   /** With `lost`: the end of its worker. */
   readonly death: WorkerDeath | undefined;
+  /** Where a worker or a thread ended in the middle of it, or of what comes before it. */
+  readonly loss: Loss | undefined;
+}
+
+/** An end of a worker, or of a thread alone, as it looks from an attempt that may have been the cause. */
+export interface Loss {
+  /** `loading`: it was next there, and its function had not begun there before. */
+  readonly during: "running" | "loading";
+  readonly ofThread: boolean;
+  readonly death: WorkerDeath;
+  /** Which it is, of all that the engine has seen; from 1. */
+  readonly number: number;
+  /** How many there had been when the attempt was placed there. */
+  readonly before: number;
 }
 
 /** An attempt that runs now. */

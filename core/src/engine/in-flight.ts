@@ -28,6 +28,8 @@ export interface LaneState {
   expectedMs: number;
   /** When it last told of an end; undefined before the first. */
   reportedAt: number | undefined;
+  /** Functions of which it said that a task begins: it does so with the first of each. */
+  readonly begun: Set<TaskFunction>;
 }
 
 /** An attempt that lies at a lane, begun or not. */
@@ -38,6 +40,8 @@ export interface InFlight {
   /** Among all that were sent to the lane; before it is sent, as that of the next. */
   number: number;
   readonly costMs: number;
+  /** How many workers and threads had been lost before it was placed. */
+  readonly lossesBefore: number;
   /** Whether its lane said that it begins, or was seen to run it. Short ones that lie behind others are not announced. */
   started: boolean;
   cancelled: boolean;
@@ -47,6 +51,9 @@ export interface InFlight {
 export class InFlightTable {
   readonly #entries = new Map<number, InFlight>();
   readonly #crowded = new Set<LaneState>();
+
+  /** How many workers and threads were lost so far. */
+  losses = 0;
 
   get size(): number {
     return this.#entries.size;
@@ -72,8 +79,8 @@ export class InFlightTable {
       lane,
       number: lane.sent,
       costMs,
-      // Else one whose code cannot be loaded could kill workers for ever.
-      started: task.alone && lane.inFlight < lane.concurrency,
+      lossesBefore: this.losses,
+      started: false,
       cancelled: false,
     };
     lane.inFlight++;

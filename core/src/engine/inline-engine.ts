@@ -132,6 +132,7 @@ export class InlineEngine implements Engine {
           durationMs: this.#clock.now() - startedAt,
           started: true,
           death: undefined,
+          loss: undefined,
         });
       };
       this.#current = { task, attempt, end };

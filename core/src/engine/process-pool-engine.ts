@@ -1,5 +1,7 @@
+import type { Timer } from "../base/clock.ts";
 import { endDescendants } from "../base/descendants.ts";
 import { MusterError, toError } from "../base/errors.ts";
+import { type HealthEvent, healthAfter, NEW_HEALTH, type RestartPolicy } from "../base/health.ts";
 import { workerEnv } from "../cluster/worker-env.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import type { EngineListener } from "./engine.ts";
@@ -13,25 +15,38 @@ export interface ProcessPoolOptions extends WorkerHubOptions {
   readonly cancelGraceMs: number;
 }
 
-/** So many processes in a row that end before they are connected: it will not get better. */
-const MAX_BOOT_FAILURES = 3;
+/** How it goes on after processes ended. */
+const RESTARTS: RestartPolicy = { maxBootFailures: 3, backOffMs: 100, maxBackOffMs: 10_000, stableMs: 1000 };
+
+/** A process of the pool. */
+interface Member {
+  /** Undefined until it has been started. */
+  process: PoolProcess | undefined;
+  /** The start that it belongs to. */
+  readonly round: number;
+  readonly bootDeadline: Timer;
+  /** When it could run tasks, by the engine's clock. */
+  readyAt: number | undefined;
+}
+
 /** A child that hears nothing of this process asks the operating system for it, after so many milliseconds. */
 const DEATH_TIMEOUT_MS = 30_000;
+/** One that can run no tasks after so many milliseconds never will. */
+const START_TIMEOUT_MS = 60_000;
 
 /** Runs tasks in child processes of this one: a cluster without a provider, whose processes are gone with this one. */
 export class ProcessPoolEngine extends HubEngine {
   readonly #options: ProcessPoolOptions;
-  readonly #children = new Map<string, PoolProcess>();
+  readonly #members = new Map<string, Member>();
   readonly #starting = new Set<Promise<void>>();
-  /** Those that run, and are still on their way here. */
-  readonly #booting = new Set<string>();
   #listener: EngineListener | undefined;
   #started = 0;
-  #bootFailures = 0;
+  #health = NEW_HEALTH;
+  #restart: Timer | undefined;
   readonly #ending = new AbortController();
   /** The last net: whatever ends this process in an orderly way takes them along, and what their tasks started. */
   readonly #killAll = (): void => {
-    for (const child of this.#children.values()) child.kill();
+    for (const { process } of this.#members.values()) process?.kill();
     endDescendants({ mark: { MUSTER_RUN_ID: this.#options.run.flowRunId } });
   };
 
@@ -39,11 +54,14 @@ export class ProcessPoolEngine extends HubEngine {
     super(options);
     this.#options = options;
     this.subscribe((event) => {
+      const member = this.#members.get(event.id);
       // One that is stopped, say, would not end by itself.
-      if (event.type === "left") void this.#children.get(event.id)?.close();
-      if (event.type !== "joined") return;
-      this.#booting.delete(event.id);
-      this.#bootFailures = 0;
+      if (event.type === "left") void member?.process?.close();
+      if (event.type !== "joined" || member === undefined) return;
+      member.readyAt = this.clock.now();
+      member.bootDeadline.cancel();
+      this.#fare({ type: "ready" });
+      this.#replace();
     });
   }
 
@@ -51,53 +69,81 @@ export class ProcessPoolEngine extends HubEngine {
     await super.open(listener);
     this.#listener = listener;
     process.on("exit", this.#killAll);
-    for (let index = 0; index < this.#options.processes; index++) this.#startProcess();
+    this.#startMissing();
   }
 
   protected override async end(): Promise<void> {
     this.#ending.abort();
     await Promise.all(this.#starting);
     // They would find nobody, and complain about it.
-    for (const id of this.#booting) this.#children.get(id)?.kill();
+    this.#restart?.cancel();
+    for (const { process, readyAt, bootDeadline } of this.#members.values()) {
+      bootDeadline.cancel();
+      if (readyAt === undefined) process?.kill();
+    }
     await super.end();
-    await Promise.all(Array.from(this.#children.values(), (child) => child.close()));
+    await Promise.all(Array.from(this.#members.values(), ({ process }) => process?.close()));
     process.off("exit", this.#killAll);
+  }
+
+  /** Those that are started together share what becomes of them: see `health.ts`. */
+  #startMissing(): void {
+    this.#restart = undefined;
+    this.#fare({ type: "launched", now: this.clock.now() });
+    while (this.#members.size < this.#options.processes) this.#startProcess();
   }
 
   #startProcess(): void {
     const id = `p-${++this.#started}`;
+    const bootDeadline = this.clock.after(START_TIMEOUT_MS, () => member.process?.kill(), {
+      keepAlive: false,
+    });
+    const member: Member = {
+      process: undefined,
+      round: this.#health.round,
+      bootDeadline,
+      readyAt: undefined,
+    };
+    this.#members.set(id, member);
     const starting = PoolProcess.start(this.#env(id), this.#ending.signal)
       .then(
-        (child) => this.#runs(id, child),
-        (error: unknown) => this.#failed({ reason: toError(error).message, lastLines: [] }),
+        (process) => {
+          member.process = process;
+          void process.ended.then((death) => this.#ended(id, death));
+        },
+        (error: unknown) => this.#ended(id, { reason: toError(error).message, lastLines: [] }),
       )
       .finally(() => this.#starting.delete(starting));
     this.#starting.add(starting);
   }
 
-  #runs(id: string, child: PoolProcess): void {
-    this.#children.set(id, child);
-    this.#booting.add(id);
-    void child.ended.then((death) => this.#ended(id, death));
-  }
-
   #ended(id: string, death: WorkerDeath): void {
-    this.#booting.delete(id);
-    if (!this.#children.delete(id) || this.#ending.signal.aborted) return;
+    const member = this.#members.get(id);
+    if (member === undefined || this.#ending.signal.aborted) return;
+    this.#members.delete(id);
+    member.bootDeadline.cancel();
     this.reportDeath(id, death);
-    this.#failed(death);
+    const now = this.clock.now();
+    const { round, readyAt } = member;
+    if (readyAt !== undefined) this.#fare({ type: "died", now, livedMs: now - readyAt });
+    else this.#fare({ type: "bootFailed", now, round, permanent: false });
+    this.#replace();
+    if (this.#restart === undefined && this.#members.size === 0) {
+      const tail = death.lastLines.length === 0 ? "" : ` Its last lines:\n${death.lastLines.join("\n")}`;
+      const message = `The pool's processes cannot start, ${RESTARTS.maxBootFailures} times in a row: ${death.reason}.${tail}`;
+      this.#listener?.failed(new MusterError("CLUSTER_START", message));
+    }
   }
 
-  #failed(death: WorkerDeath): void {
-    if (this.#ending.signal.aborted) return;
-    if (++this.#bootFailures > MAX_BOOT_FAILURES) {
-      const tail = death.lastLines.length === 0 ? "" : ` Its last lines:\n${death.lastLines.join("\n")}`;
-      this.#listener?.failed(
-        new MusterError("CLUSTER_START", `The pool's processes cannot start: ${death.reason}.${tail}`),
-      );
-      return;
-    }
-    this.#startProcess();
+  /** Starts what is missing when its time has come, unless too many failed to start. */
+  #replace(): void {
+    const { bootFailures, retryAt } = this.#health;
+    if (this.#members.size === this.#options.processes || bootFailures >= RESTARTS.maxBootFailures) return;
+    this.#restart ??= this.clock.after(Math.max(0, retryAt - this.clock.now()), () => this.#startMissing());
+  }
+
+  #fare(event: HealthEvent): void {
+    this.#health = healthAfter(this.#health, event, RESTARTS);
   }
 
   #env(id: string): Record<string, string> {

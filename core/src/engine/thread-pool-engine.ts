@@ -1,7 +1,7 @@
 import { MessageChannel } from "node:worker_threads";
 import { endDescendants, endDescendantsFirst, hasChildren, type Mark } from "../base/descendants.ts";
 import { PortLink } from "../wire/frame-link.ts";
-import { FrameType, type LogMessage, type RunMessage, unpackMessage } from "../wire/protocol.ts";
+import { FrameType, type LogMessage, type RunMessage, readBegins, unpackMessage } from "../wire/protocol.ts";
 import { Lanes } from "../worker/lanes.ts";
 import type { ThreadLink } from "../worker/thread-messages.ts";
 import type { EngineListener } from "./engine.ts";
@@ -95,6 +95,7 @@ export class ThreadPoolEngine extends WireEngine {
     const { port1, port2 } = new MessageChannel();
     const link = new PortLink(port1, (type, body) => {
       if (type === FrameType.reports) this.dispatcher.reported(WORKER, lane, body);
+      else if (type === FrameType.begins) this.dispatcher.begins(WORKER, lane, readBegins(body));
       else if (type === FrameType.log)
         for (const event of unpackMessage<LogMessage>(body).events) this.#listener?.log(event);
     });

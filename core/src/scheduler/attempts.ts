@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { RunFunction } from "./run-function.ts";
 import type { TaskRun } from "./task-run.ts";
 
 /** Enough for some workers to begin with, and soon submitted. */
@@ -84,6 +85,11 @@ export class Attempts {
     if (this.#waiting.size === 0) return;
     this.#waiting.get(run)?.cancel();
     this.#waiting.delete(run);
+  }
+
+  /** None of those of this function that are about to be made is. */
+  forget(fn: RunFunction): void {
+    this.#ready = this.#ready.filter((run) => run.fn !== fn);
   }
 
   /** None of those that are about to be made is. */

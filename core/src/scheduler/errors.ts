@@ -97,13 +97,15 @@ export class WorkerLostError extends MusterError {
   /** The last lines that the worker printed, oldest first. */
   readonly lastLines: readonly string[];
 
-  constructor(task: { name: string; attempts: number }, worker: string, death: WorkerDeath) {
+  constructor(
+    task: { name: string; attempts: number },
+    worker: string,
+    death: WorkerDeath,
+    what = `was lost with worker ${worker} in attempt ${task.attempts}`,
+  ) {
     const tail =
       death.lastLines.length === 0 ? "" : ` Its last lines:\n${death.lastLines.slice(-10).join("\n")}`;
-    super(
-      "WORKER_LOST",
-      `Task "${task.name}" was lost with worker ${worker} in attempt ${task.attempts}: ${death.reason}.${tail}`,
-    );
+    super("WORKER_LOST", `Task "${task.name}" ${what}: ${death.reason}.${tail}`);
     this.taskName = task.name;
     this.worker = worker;
     this.attempts = task.attempts;
@@ -116,5 +118,29 @@ export class WorkerLostError extends MusterError {
 
   static {
     brand(WorkerLostError);
+  }
+}
+
+/** Tasks of this function, or the loading of its code, ended so many workers in a row that no more are given to it. */
+export class DeadlyTaskError extends WorkerLostError {
+  /** In a row, with no success in between. */
+  readonly losses: number;
+
+  constructor(
+    task: { name: string; attempts: number },
+    worker: string,
+    cause: { during: "running" | "loading"; losses: number; death: WorkerDeath },
+  ) {
+    const { during, losses, death } = cause;
+    const why =
+      during === "running"
+        ? `its tasks were lost ${losses} times in a row and none succeeded`
+        : `${losses} times in a row what was to run it ended while its code was loaded`;
+    super(task, worker, death, `is given up, since ${why}, the last time on worker ${worker}`);
+    this.losses = losses;
+  }
+
+  static {
+    brand(DeadlyTaskError);
   }
 }

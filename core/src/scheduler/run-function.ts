@@ -37,6 +37,8 @@ export class RunFunction implements TaskFunction {
   /** Settles when the code is there; undefined when nothing has to be waited for. */
   preparing: Promise<void> | undefined;
   expectedMs: number | undefined;
+  /** Why no task of it may run any more: see `LossCauses`. */
+  deadly: Error | undefined;
   /** Tasks that the engine has. */
   submitted = 0;
   /** Of those, the ones that are known to run. */

@@ -117,7 +117,14 @@ export class SimulatedEngine implements Engine {
   report(task: EngineTask, kind: TaskReport["kind"], facts: Partial<TaskReport> = {}): void {
     const attempt = this.tasks.get(task)?.attempt ?? task.attempt;
     if (facts.attempt === undefined) this.tasks.delete(task);
-    const plain = { value: undefined, error: undefined, durationMs: 10, started: true, death: undefined };
+    const plain = {
+      value: undefined,
+      error: undefined,
+      durationMs: 10,
+      started: true,
+      death: undefined,
+      loss: undefined,
+    };
     this.#listener.reported([{ task, attempt, worker: "w-1", kind, ...plain, ...facts }]);
   }
 }

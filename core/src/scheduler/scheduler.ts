@@ -5,6 +5,7 @@ import type {
   Engine,
   EngineListener,
   FutureLookup,
+  Loss,
   Packed,
   TaskReport,
   TaskStart,
@@ -14,8 +15,15 @@ import type { EventLog } from "../events/event-log.ts";
 import { Adoptions } from "./adoptions.ts";
 import { Attempts } from "./attempts.ts";
 import { demandOf } from "./demand.ts";
-import { type CancelReason, type Failure, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
+import {
+  type CancelReason,
+  DeadlyTaskError,
+  type Failure,
+  TaskCancelledError,
+  UpstreamFailedError,
+} from "./errors.ts";
 import { Gathers } from "./gathers.ts";
+import { LossCauses } from "./loss-causes.ts";
 import { type MapSource, type Packing, packElements } from "./map-source.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
@@ -58,6 +66,7 @@ export class Scheduler implements TaskRunOwner {
   readonly #attempts: Attempts;
   readonly #gathers: Gathers;
   readonly #adoptions: Adoptions;
+  readonly #causes = new LossCauses();
   readonly #failed: TaskRun[] = [];
   /** Runs whose dependencies failed, while they are being ended. */
   readonly #doomed: { readonly run: TaskRun; readonly failed: Node }[] = [];
@@ -124,7 +133,11 @@ export class Scheduler implements TaskRunOwner {
     this.#unfinished.add(run);
     this.#emit(run, "Pending");
     if (this.#cancelled !== undefined) {
-      this.#refuse(run, this.#cancelled);
+      this.#refuse(run, "Cancelled", new TaskCancelledError(fn.name, this.#cancelled));
+      return run;
+    }
+    if (fn.deadly !== undefined) {
+      this.#refuse(run, "Crashed", fn.deadly);
       return run;
     }
     if (!run.awaitDependencies()) this.dependenciesEnded(run);
@@ -135,9 +148,9 @@ export class Scheduler implements TaskRunOwner {
    * Not at once: a flow that catches the error and submits again would otherwise keep the thread to itself, and no
    * signal or timer could end it.
    */
-  #refuse(run: TaskRun, reason: CancelReason): void {
+  #refuse(run: TaskRun, state: StateName, error: Error): void {
     const finish = (): void => {
-      if (!run.isFinished) this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, reason));
+      if (!run.isFinished) this.#finish(run, state, error);
     };
     this.#options.clock.after(0, finish, { keepAlive: !this.#closed });
   }
@@ -311,7 +324,13 @@ export class Scheduler implements TaskRunOwner {
     if (report.kind === "success") {
       run.value = report.value;
       run.fn.took(report.durationMs);
+      if (!this.#causes.isEmpty) this.#causes.succeeded(run.fn);
       this.#finish(run, "Success", undefined, report);
+      return;
+    }
+    if (report.loss !== undefined) this.#countLoss(run, report.worker, report.loss);
+    if (run.fn.deadly !== undefined && this.#cancelled === undefined) {
+      this.#finish(run, "Crashed", run.fn.deadly, report);
       return;
     }
     const verdict = judge(run, report, this.#cancelled);
@@ -325,6 +344,21 @@ export class Scheduler implements TaskRunOwner {
       case "again":
         this.#attempts.make(run);
         return;
+    }
+  }
+
+  /** Once a function is taken for the cause of many losses, all its tasks end with that. */
+  #countLoss(lost: TaskRun, worker: string, loss: Loss): void {
+    const { fn } = lost;
+    if (fn.deadly !== undefined) return;
+    const cause = this.#causes.lost(fn, lost.id, loss);
+    if (cause === undefined) return;
+    const error = new DeadlyTaskError({ name: fn.name, attempts: lost.attempt }, worker, cause);
+    fn.deadly = error;
+    this.#attempts.forget(fn);
+    for (const run of [...this.#unfinished]) {
+      if (run.fn !== fn || run === lost || run.isFinished) continue;
+      if (this.#attempts.cancel(run, this.#options.cancelGraceMs)) this.#finish(run, "Crashed", error);
     }
   }
 

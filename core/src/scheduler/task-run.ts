@@ -88,7 +88,7 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   /** Whether the engine has this attempt, and will report its end. */
   inEngine = false;
   /** Whether a worker was lost where it was, and whether it is known that it had begun there. */
-  lost: "never" | "perhaps" | "surely" = "never";
+  lost: "never" | "before" | "perhaps" | "surely" = "never";
   /** Dependencies that have not ended. */
   waitingFor = 0;
   retriesLeft: number;

@@ -57,7 +57,7 @@ function afterFailure(run: TaskRun, error: Error, cancelled: CancelReason | unde
 
 function afterLoss(run: TaskRun, { started, death = UNKNOWN_DEATH, worker }: TaskReport): Verdict {
   if (started !== true && run.state !== "Running") {
-    if (run.lost === "never") run.lost = "perhaps";
+    if (run.lost === "never") run.lost = started === "perhaps" ? "perhaps" : "before";
     return { next: "again" };
   }
   // A task that ends its worker when it is there alone has ended the one before as well, where it was one of many.

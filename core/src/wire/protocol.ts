@@ -159,9 +159,11 @@ export function packBegins(id: number, attempt: number): Buffer {
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are something else */
-export function readBegins(body: Buffer): { readonly id: number; readonly attempt: number } {
-  if (body.length !== BEGINS_BYTES) throw new MusterError("PROTOCOL", "A lane named no attempt that begins.");
-  return { id: body.readUInt32LE(0), attempt: body.readUInt32LE(4) };
+export function readBegins(body: Uint8Array): { readonly id: number; readonly attempt: number } {
+  if (body.byteLength !== BEGINS_BYTES)
+    throw new MusterError("PROTOCOL", "A lane named no attempt that begins.");
+  const view = new DataView(body.buffer, body.byteOffset, BEGINS_BYTES);
+  return { id: view.getUint32(0, true), attempt: view.getUint32(4, true) };
 }
 
 /** Attempts that run, as `[id, attempt]` pairs in one list. */

@@ -202,13 +202,16 @@ class TaskThread {
     }
     if (fn.averageMs > SHORT_TASK_MS || fn.onlyOnce || batch.attempts[index]! > 1) {
       // What finished before must not wait for a task that may keep this thread for long, or be lost with one that ends it.
-      this.#sayThatItBegins(batch.ids[index]!, batch.attempts[index]!);
+      if (this.#mayEndWithRun || fn.isNew) this.#sayThatItBegins(batch.ids[index]!, batch.attempts[index]!);
       this.#flush();
       this.#link!.flush();
       if (!this.#link!.isClear) {
         void this.#link!.drained().then(() => this.#pump());
         return false;
       }
+    } else if (this.#saidToBegin === this.#nextNumber - 1) {
+      // One that is known to have begun would be taken for the cause of what ends this thread after it.
+      this.#flush();
     }
     batch.next++;
     if (batch.next === batch.ids.length) this.#batches.shift();
@@ -218,7 +221,7 @@ class TaskThread {
 
   /** If it ends this process, the loss is its own, and not of those that came with it. */
   #sayThatItBegins(id: number, attempt: number): void {
-    if (!this.#mayEndWithRun || this.#saidToBegin === this.#nextNumber) return;
+    if (this.#saidToBegin === this.#nextNumber) return;
     this.#saidToBegin = this.#nextNumber;
     this.#link!.send(FrameType.begins, packBegins(id, attempt));
   }
@@ -320,8 +323,7 @@ class TaskThread {
     const { fn, place } = attempt;
     const endReason = this.#board.end(place);
     this.#freePlaces.push(place);
-    fn.averageMs =
-      fn.averageMs === Number.POSITIVE_INFINITY ? tookMs : fn.averageMs + (tookMs - fn.averageMs) / 8;
+    fn.averageMs = fn.isNew ? tookMs : fn.averageMs + (tookMs - fn.averageMs) / 8;
     // What ended because it was told to is reported as that, whatever it says at its end; and nobody may have come to it.
     const isLate = endReason === undefined && tookMs > fn.timeoutMs;
     const told = isLate ? ReportKind.timeout : endReason === undefined ? kind : ReportKind[endReason];

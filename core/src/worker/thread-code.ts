@@ -22,6 +22,11 @@ export class ThreadFunction {
   averageMs = Number.POSITIVE_INFINITY;
   readonly #loaded = Promise.withResolvers<void>();
 
+  /** Nothing of it has ended here. */
+  get isNew(): boolean {
+    return this.averageMs === Number.POSITIVE_INFINITY;
+  }
+
   get isLoaded(): boolean {
     return this.call !== undefined || this.error !== undefined;
   }

@@ -24,9 +24,9 @@ import { LABEL } from "./labels.ts";
 import { WorkerContainer } from "./worker-container.ts";
 
 const DEFAULT_IMAGE = "node:24-bookworm-slim";
-/** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
-/** Of a label: what is longer, no engine takes in a request. */
+/** Of a label: a request with one that is much longer is refused. */
 const MAX_LABEL_LENGTH = 200;
+/** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
 const SHARED_MEMORY = 2 * 2 ** 30;
 
 /** What there is between `open` and `close`. */

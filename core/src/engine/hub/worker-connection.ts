@@ -27,6 +27,8 @@ import { checkLaneEnded, checkLog, checkPairs, checkReturned } from "./check-mes
 export interface ConnectionSink {
   /** The worker is gone or about to be: no more tasks for it. Its threads may still have something to say. */
   closing(connection: WorkerConnection): void;
+  /** Its first lane is about to open: now it can run tasks. */
+  ready(connection: WorkerConnection): void;
   laneOpened(connection: WorkerConnection, lane: number): void;
   /** All that its thread said has been heard. */
   laneEnded(connection: WorkerConnection, message: LaneEndedMessage): void;
@@ -76,6 +78,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   /** The latest lanes whose threads ended before they were heard here: such a connection may still be on its way. */
   readonly #neverOpened = new Set<number>();
   #openLanes = 0;
+  #isReady = false;
   #goodbye: string | undefined;
   #end: { readonly drained: boolean; readonly reason: string } | undefined;
   #heard = true;
@@ -94,6 +97,10 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     return this.#hello.workerId;
   }
 
+  get hello(): HelloMessage {
+    return this.#hello;
+  }
+
   welcome(message: WelcomeMessage): void {
     this.#send(FrameType.welcome, message);
   }
@@ -106,6 +113,10 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
       throw new MusterError("PROTOCOL", `The worker ${this.workerId} cannot have another lane ${number}.`);
     const lane: OpenLane = { channel, isClosed: false, ended: undefined };
     this.#lanes.set(number, lane);
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#sink.ready(this);
+    }
     this.#sink.laneOpened(this, number);
     this.#openLanes++;
     return {

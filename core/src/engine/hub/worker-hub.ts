@@ -50,6 +50,7 @@ export abstract class WorkerHub extends WireEngine {
     this.#workerTimeoutMs = options.workerTimeoutMs ?? 30_000;
     this.#sink = {
       closing: ({ workerId }) => this.dispatcher.drainWorker(workerId),
+      ready: ({ hello }) => this.#tellJoined(hello),
       laneOpened: ({ workerId }, lane) => this.dispatcher.addLane(workerId, lane),
       laneEnded: ({ workerId }, message) => this.dispatcher.laneEnded(workerId, message),
       reports: ({ workerId }, lane, body) => this.dispatcher.reported(workerId, lane, body),
@@ -126,7 +127,7 @@ export abstract class WorkerHub extends WireEngine {
   }
 
   #joined(channel: Channel, hello: HelloMessage): WorkerConnection {
-    const { workerId: id, threads, tasksPerThread, resources, pid, host } = hello;
+    const { workerId: id, tasksPerThread, resources } = hello;
     if (this.#byWorker.has(id))
       throw new MusterError("PROTOCOL", `A second worker says that it is ${id}: there is one already.`);
     const blobPath = (blob: string): string => this.blobs.path(blob);
@@ -144,9 +145,12 @@ export abstract class WorkerHub extends WireEngine {
       blobs: { directory: this.blobs.directory, proof: this.blobs.proof, tag: this.blobs.tag },
     });
     this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
-    // Who hears it may want the worker to drain at once.
-    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
     return connection;
+  }
+
+  /** Who hears it may want the worker to drain at once. */
+  #tellJoined({ workerId: id, threads, tasksPerThread, pid, host }: HelloMessage): void {
+    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
   }
 
   /** Whoever showed the run's token may: all its workers run the same flow's code, and trust each other as much. */

@@ -1,6 +1,6 @@
-/** How a cluster goes on after workers failed. */
+/** How whoever keeps a number of workers goes on after some failed. */
 export interface RestartPolicy {
-  /** Boot failures in a row, with no worker ready in between, after which the cluster gives up. */
+  /** Boot failures in a row, with no worker ready in between, after which it gives up. */
   readonly maxBootFailures: number;
   /** The first replacement comes at once, the second after this many milliseconds, then twice that, … */
   readonly backOffMs: number;
@@ -10,7 +10,7 @@ export interface RestartPolicy {
   readonly stableMs: number;
 }
 
-/** What a cluster remembers of how its workers fare. A value: `healthAfter` makes the next one. */
+/** What is remembered of how workers fare. A value: `healthAfter` makes the next one. */
 export interface Health {
   /** Launches so far; workers that were asked for together share their round. */
   readonly round: number;
@@ -42,7 +42,7 @@ export const NEW_HEALTH: Health = {
   permanent: false,
 };
 
-/** Something that happened to the workers; `now` in milliseconds of the cluster's clock. */
+/** Something that happened to the workers; `now` in milliseconds of its owner's clock. */
 export type HealthEvent =
   | { readonly type: "launched"; readonly now: number }
   | { readonly type: "ready" }
