@@ -26,6 +26,7 @@ export function taskFunction(facts: Partial<TaskFunction> = {}): TaskFunction {
     site: undefined,
     code: undefined,
     expectedMs: undefined,
+    expectedBytes: 0,
     resources: undefined,
     timeoutMs: undefined,
     onlyOnce: false,
@@ -35,7 +36,15 @@ export function taskFunction(facts: Partial<TaskFunction> = {}): TaskFunction {
 
 /** A task of a function that nobody has seen run, unless `facts` say otherwise. */
 export function engineTask(id: number, facts: Partial<EngineTask> = {}): EngineTask {
-  const plain = { attempt: 1, payload: [], dependencies: [], priority: 0, alone: false };
+  const plain = {
+    attempt: 1,
+    payload: [],
+    dependencies: [],
+    priority: 0,
+    depth: 1,
+    alone: false,
+    isWaitedFor: false,
+  };
   return { id, fn: taskFunction(), ...plain, ...facts };
 }
 

@@ -75,6 +75,40 @@ test("when few are left, every lane gets its share of them", () => {
   expect(worker.lanes.flat()).toHaveLength(8);
 });
 
+test("what waits is spread over lanes before it is stacked on one, those with the least to do first", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(shortTasks(range(1, 3)));
+  expect(worker.lanes.map((tasks) => tasks.length).sort()).toEqual([1, 2]);
+  run.dispatcher.submit(shortTasks(range(4, 8)));
+  expect(worker.lanes.map((tasks) => tasks.length)).toEqual([4, 4]);
+  worker.ends(0);
+  worker.ends(0);
+  run.dispatcher.submit(shortTasks([9, 10]));
+  expect(worker.lanes.map((tasks) => tasks.length)).toEqual([4, 4]);
+});
+
+test("what gives large values is not sent ahead beyond some of them: a run's memory follows its width", () => {
+  const fn = taskFunction({ expectedMs: 0.5, expectedBytes: 2 ** 20 });
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  run.dispatcher.submit(engineTasks(range(1, 40), { fn }));
+  expect(worker.lanes).toEqual([[1, 2, 3, 4]]);
+  fn.expectedBytes = 5 * 2 ** 20;
+  for (let end = 0; end < 8; end++) worker.ends(0);
+  expect(worker.lanes[0]).toHaveLength(1);
+});
+
+test("a lane that starves gets its share of what lies at another, though that one is not stuck", async () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { lanes: 2 });
+  run.dispatcher.submit(engineTasks(range(1, 8), { fn: taskFunction({ expectedMs: 2 }) }));
+  expect(worker.lanes.map((tasks) => tasks.length)).toEqual([4, 4]);
+  while (worker.lanes[1]!.length > 0) worker.ends(1);
+  await run.clock.advance(2);
+  expect(worker.lanes.map((tasks) => tasks.length)).toEqual([2, 2]);
+});
+
 test("tasks of unknown or long duration, and those that are to be alone, are not sent ahead", () => {
   const short = taskFunction({ expectedMs: 0.5 });
   const long = taskFunction({ expectedMs: 50 });
@@ -95,8 +129,11 @@ test("what lies behind a task that turns out long goes to the lanes that starve"
   const finishSecondLane = (): void => {
     while (worker.lanes[1]!.length > 0) worker.ends(1);
   };
-  finishSecondLane();
-  await run.clock.advance(100);
+  // At first it is taken to be slow, and has a share of what it gave back; then to be stuck.
+  for (let round = 0; round < 3; round++) {
+    finishSecondLane();
+    await run.clock.advance(100);
+  }
   expect(worker.lanes[0]).toEqual([stuck]);
   finishSecondLane();
   expect(run.reports).toHaveLength(39);

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import {
+  Haste,
   isBefore,
   type LaneEndedMessage,
   packTasks,
@@ -10,8 +11,10 @@ import {
   type TaskBodies,
   unpackMessage,
   type WireValue,
+  withHaste,
 } from "../wire/protocol.ts";
 import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
+import { BlobHandle } from "./blob-store.ts";
 import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
 import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
 import { ResourceQueues, type Resources } from "./resource-queues.ts";
@@ -32,8 +35,14 @@ const TASK_OVERHEAD_MS = 0.004;
 const MAX_BATCH_BYTES = 4 * 2 ** 20;
 /** The most tasks that lie at a lane. */
 const MAX_IN_FLIGHT = 2048;
-/** A lane that has told of no end for so long while others starve gives back what has not started, in milliseconds. */
+/** The most bytes that what lies at a lane ahead of need is expected to give: a run's memory follows its width. */
+const MAX_AHEAD_BYTES = 4 * 2 ** 20;
+/** A lane from which nothing came for so long while others starve gives back what has not begun, in milliseconds; … */
 const STUCK_MS = 20;
+/** … and so does one that has more than this to do, in milliseconds, and gets its share of it again. */
+const MUCH_MS = 2;
+/** While lanes starve, it is looked so often whether others have too much, in milliseconds. */
+const BALANCE_MS = 1;
 
 export interface DispatcherOptions {
   readonly values: WireValues;
@@ -41,6 +50,8 @@ export interface DispatcherOptions {
   readonly listener: EngineListener;
   /** Workers share one pool of these resources, instead of having their own each. */
   readonly sharedResources?: Resources | undefined;
+  /** The cores of this process's machine, if its lanes are there as well. */
+  readonly cores?: number | undefined;
   /** Called after changes of what a worker has to do. */
   readonly onLoad?: (workerId: string, inFlight: number) => void;
 }
@@ -112,13 +123,15 @@ export class Dispatcher {
       sent: 0,
       inFlight: 0,
       expectedMs: 0,
-      reportedAt: undefined,
+      expectedBytes: 0,
+      quietSince: this.#options.clock.now(),
       begun: new Set(),
+      outgoing: [],
     };
     worker.lanes.set(number, lane);
     if (worker.draining) return;
     this.#lanes++;
-    this.#feed(lane);
+    this.#feed([lane]);
     // There may be nothing to do for it but what lies stuck behind others.
     this.#scheduleBalance();
   }
@@ -206,8 +219,9 @@ export class Dispatcher {
     for (const entry of back) this.#inFlight.remove(entry);
     const reports: TaskReport[] = [];
     this.#takeBack(back, reports);
-    // A lane that came back empty has room; one that is stuck must not get the same tasks again, before it tells of an end.
-    if (lane.worker.draining || lane.inFlight >= lane.concurrency) this.#hungry.delete(lane);
+    // A lane that is stuck must not get the same tasks again, before it tells of an end.
+    const isStuck = lane.inFlight >= lane.concurrency && this.#isStuck(lane);
+    if (lane.worker.draining || isStuck) this.#hungry.delete(lane);
     else this.#hungry.add(lane);
     this.#feedHungry();
     this.#options.onLoad?.(workerId, lane.worker.inFlight);
@@ -229,7 +243,7 @@ export class Dispatcher {
     if (worker === undefined || lane === undefined) return;
     const { ids, attempts, kinds, durationsUs, outcomesAt } = readReportBatch(body);
     const outcomes = unpackMessage<readonly unknown[]>(body.subarray(outcomesAt));
-    lane.reportedAt = this.#options.clock.now();
+    lane.quietSince = this.#options.clock.now();
     const reports: TaskReport[] = [];
     let freedResources = false;
     try {
@@ -245,7 +259,7 @@ export class Dispatcher {
       }
     } finally {
       // The worker goes on while the driver looks at what came.
-      this.#feed(lane);
+      this.#feed([lane]);
       // What one task gives back may be enough for several, on any lane.
       if (freedResources) this.#feedHungry();
       else this.#scheduleBalance();
@@ -263,12 +277,14 @@ export class Dispatcher {
   #report(entry: InFlight, kindNumber: number, end: { outcome: unknown; durationMs: number }): TaskReport {
     const kind = reportKind(kindNumber);
     const { task, attempt, lane } = entry;
+    const value = kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined;
     return {
       task,
       attempt,
       worker: lane.worker.id,
       kind,
-      value: kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined,
+      value,
+      bytes: value instanceof BlobHandle ? value.byteLength : 0,
       error: kind === "failure" ? decodeError(end.outcome as ErrorRecord) : undefined,
       durationMs: end.durationMs,
       started: true,
@@ -278,34 +294,68 @@ export class Dispatcher {
   }
 
   #feedHungry(): void {
-    for (const lane of [...this.#hungry]) {
-      if (this.#queues.size === 0) break;
-      this.#feed(lane);
-    }
+    if (this.#queues.size > 0) this.#feed([...this.#hungry].sort(byLoad));
     this.#scheduleBalance();
   }
 
-  /** Gives a lane what it has room for. */
-  #feed(lane: LaneState): void {
+  /**
+   * Gives lanes what they have room for: first, to each, what can begin at once; then what is sent ahead, so that what
+   * waits is spread over all lanes before it is stacked on one.
+   * @param lanes those with the least to do first
+   */
+  #feed(lanes: readonly LaneState[]): void {
+    for (let waiting = -1; waiting !== this.#queues.size; ) {
+      waiting = this.#queues.size;
+      const share = Math.ceil(waiting / lanes.length);
+      for (const lane of lanes) this.#fill(lane, share);
+    }
+    if (this.#queues.plainSize > 0) {
+      const levelMs = this.#levelMs();
+      for (const lane of lanes) this.#fillAhead(lane, levelMs);
+    }
+    for (const lane of lanes) {
+      if (lane.worker.draining) continue;
+      if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
+      else this.#hungry.delete(lane);
+      this.#send(lane);
+    }
+  }
+
+  /** What can begin at once, at most so many. */
+  #fill(lane: LaneState, share: number): void {
     if (lane.worker.draining) return;
-    const batch: InFlight[] = [];
-    while (lane.inFlight < lane.concurrency) {
+    for (let count = 0; count < share && lane.inFlight < lane.concurrency; count++) {
       const task = this.#take(() => this.#queues.take(lane.worker.pool.free));
-      if (task === undefined) break;
-      batch.push(this.#place(task, lane));
+      if (task === undefined) return;
+      this.#place(task, lane);
     }
-    if (lane.expectedMs < WINDOW_MS / 2) {
-      // When little is left, every lane gets its share of it.
-      const share = Math.ceil(this.#queues.size / this.#lanes) + batch.length;
-      while (batch.length < share && lane.expectedMs < WINDOW_MS && lane.inFlight < MAX_IN_FLIGHT) {
-        const task = this.#take(() => this.#queues.takeIf(mayGoAhead));
-        if (task === undefined) break;
-        batch.push(this.#place(task, lane));
-      }
+  }
+
+  #fillAhead(lane: LaneState, levelMs: number): void {
+    if (lane.worker.draining || lane.expectedMs >= WINDOW_MS / 2) return;
+    const mayGoAhead = (task: EngineTask): boolean =>
+      isShort(task) && lane.expectedBytes + task.fn.expectedBytes <= MAX_AHEAD_BYTES;
+    while (lane.expectedMs < levelMs && lane.inFlight < MAX_IN_FLIGHT) {
+      const task = this.#take(() => this.#queues.takeIf(mayGoAhead));
+      if (task === undefined) return;
+      this.#place(task, lane);
     }
-    if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
-    else this.#hungry.delete(lane);
-    if (batch.length > 0) this.#send(lane, batch);
+  }
+
+  /** How much every lane has to do when what waits is spread evenly, in milliseconds; no more than may lie at one. */
+  #levelMs(): number {
+    const waitingMs = this.#queues.plainSize * costMs(this.#queues.peekPlain()!);
+    const evenMs = (this.#inFlight.expectedMs + waitingMs) / this.#lanes;
+    // A little less than even: sums of fractions must not send one more.
+    return Math.min(evenMs - TASK_OVERHEAD_MS / 2, WINDOW_MS);
+  }
+
+  /**
+   * Lanes keep all cores busy, and this process gets one only when a lane has nothing to do: an end that is told earlier
+   * wakes it for nothing, and where it then waits no lane's end sets it free.
+   */
+  get #isCrowded(): boolean {
+    return this.#lanes >= (this.#options.cores ?? Number.POSITIVE_INFINITY);
   }
 
   /** The next task that was not cancelled meanwhile. */
@@ -318,11 +368,15 @@ export class Dispatcher {
     }
   }
 
-  #place(task: EngineTask, lane: LaneState): InFlight {
-    return this.#inFlight.add(task, lane, (task.fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS);
+  #place(task: EngineTask, lane: LaneState): void {
+    if (lane.inFlight === 0) lane.quietSince = this.#options.clock.now();
+    lane.outgoing.push(this.#inFlight.add(task, lane, costMs(task)));
   }
 
-  #send(lane: LaneState, batch: readonly InFlight[]): void {
+  #send(lane: LaneState): void {
+    const batch = lane.outgoing;
+    if (batch.length === 0) return;
+    lane.outgoing = [];
     const { values } = this.#options;
     let first = 0;
     let bytes = 0;
@@ -345,6 +399,7 @@ export class Dispatcher {
       this.#cannotSend(lane, batch, error as Error);
       return;
     }
+    const waited = this.#isCrowded ? Haste.soon : Haste.atOnce;
     const ids: number[] = [];
     const attempts: number[] = [];
     const functions: number[] = [];
@@ -356,7 +411,7 @@ export class Dispatcher {
       }
       ids.push(task.id);
       attempts.push(attempt);
-      functions.push(task.fn.index);
+      functions.push(withHaste(task.fn.index, task.isWaitedFor ? waited : Haste.none));
       entry.number = lane.sent;
       lane.sent = (lane.sent + 1) >>> 0;
     }
@@ -373,37 +428,50 @@ export class Dispatcher {
     this.#inFlight.remove(entry!);
     const report = { ...endOf(entry!, "failure"), error };
     queueMicrotask(() => {
-      this.#feed(lane);
+      this.#feed([lane]);
       this.#options.listener.reported([report]);
     });
   }
 
-  /** While lanes starve and tasks lie behind others, looks whether those others are stuck. */
+  /** While lanes starve and tasks lie behind others, looks whether those others have too much. */
   #scheduleBalance(): void {
     if (this.#balance !== undefined || this.#queues.size > 0) return;
     if (this.#hungry.size === 0 || this.#inFlight.crowded.size === 0) return;
     this.#balance = this.#options.clock.after(
-      STUCK_MS,
+      BALANCE_MS,
       () => {
         this.#balance = undefined;
-        this.#recallStuck();
+        this.#recallTooMuch();
         this.#scheduleBalance();
       },
       { keepAlive: false },
     );
   }
 
-  #recallStuck(): void {
-    const now = this.#options.clock.now();
+  #recallTooMuch(): void {
     if (![...this.#hungry].some((lane) => lane.inFlight < lane.concurrency)) return;
+    const now = this.#options.clock.now();
     for (const lane of [...this.#inFlight.crowded]) {
-      if (now - (lane.reportedAt ?? 0) > STUCK_MS)
+      const leftMs = lane.expectedMs - (now - lane.quietSince);
+      if (leftMs > MUCH_MS || this.#isStuck(lane))
         lane.worker.port.recall({ lane: lane.number, end: lane.sent });
     }
   }
+
+  #isStuck(lane: LaneState): boolean {
+    return this.#options.clock.now() - lane.quietSince > STUCK_MS;
+  }
 }
 
-/** A task that is known to be short, and was never there when a worker was lost. */
-function mayGoAhead(task: EngineTask): boolean {
-  return !task.alone && task.fn.expectedMs !== undefined && task.fn.expectedMs < SHORT_MS;
+/** Known to be short, and was never there when a worker was lost. */
+function isShort({ alone, fn }: EngineTask): boolean {
+  return !alone && fn.expectedMs !== undefined && fn.expectedMs < SHORT_MS;
+}
+
+function costMs({ fn }: EngineTask): number {
+  return (fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS;
+}
+
+function byLoad(one: LaneState, other: LaneState): number {
+  return one.expectedMs - other.expectedMs;
 }

@@ -15,6 +15,8 @@ export interface TaskFunction {
   code: CodeUnit | undefined;
   /** Moving average of how long it takes, in milliseconds; undefined before the first one ended. */
   expectedMs: number | undefined;
+  /** Moving average of what it gives, in bytes; what rides in messages counts as nothing. */
+  expectedBytes: number;
   /** What a slot must have. */
   readonly resources: Readonly<Record<string, number>> | undefined;
   /** Milliseconds an attempt may take. */
@@ -34,8 +36,12 @@ export interface EngineTask {
   /** The tasks whose values the arguments refer to, in the order that `pack` found them. All have a value. */
   readonly dependencies: readonly { readonly value: unknown }[];
   readonly priority: number;
+  /** Among equal priorities the deeper goes first: how many tasks, one behind another, led to this one. */
+  readonly depth: number;
   /** `true`: it is not sent ahead of need, since it was there when a worker was lost. */
   readonly alone: boolean;
+  /** Somebody waits for this very task: its end is told at once. */
+  readonly isWaitedFor: boolean;
 }
 
 /** The end of an attempt. */
@@ -50,6 +56,8 @@ export interface TaskReport {
    */
   readonly kind: "success" | "failure" | "timeout" | "cancelled" | "lost";
   readonly value: unknown;
+  /** Of the value, where it is not so small that it rode in the message. */
+  readonly bytes?: number;
   /** With `timeout`: why it was not ended in time, where it was not. */
   readonly error: Error | undefined;
   /** Milliseconds that it ran. */
@@ -120,7 +128,7 @@ export interface Engine extends AsyncDisposable {
     taskName: string,
     lookup: FutureLookup<Dependency>,
   ): Packed<Dependency>;
-  /** Takes tasks that may run now. Order is kept among equal priorities. */
+  /** Takes tasks that may run now. Order is kept among those of equal priority and depth. */
   submit(tasks: readonly EngineTask[]): void;
   /**
    * Ends the task's attempt wherever it is. `true`: it was still waiting here, is forgotten, and no report follows.

@@ -26,10 +26,14 @@ export interface LaneState {
   inFlight: number;
   /** Expected milliseconds of what lies there. */
   expectedMs: number;
-  /** When it last told of an end; undefined before the first. */
-  reportedAt: number | undefined;
+  /** Expected bytes of what that will give. */
+  expectedBytes: number;
+  /** Since when nothing has come from it, or nothing lay there; in the clock's milliseconds. */
+  quietSince: number;
   /** Functions of which it said that a task begins: it does so with the first of each. */
   readonly begun: Set<TaskFunction>;
+  /** What is about to be sent there. */
+  outgoing: InFlight[];
 }
 
 /** An attempt that lies at a lane, begun or not. */
@@ -39,9 +43,12 @@ export interface InFlight {
   readonly lane: LaneState;
   /** Among all that were sent to the lane; before it is sent, as that of the next. */
   number: number;
+  /** How long it is expected to keep the lane, in milliseconds. */
   readonly costMs: number;
   /** How many workers and threads had been lost before it was placed. */
   readonly lossesBefore: number;
+  /** Of what it is expected to give. */
+  readonly bytes: number;
   /** Whether its lane said that it begins, or was seen to run it. Short ones that lie behind others are not announced. */
   started: boolean;
   cancelled: boolean;
@@ -51,6 +58,12 @@ export interface InFlight {
 export class InFlightTable {
   readonly #entries = new Map<number, InFlight>();
   readonly #crowded = new Set<LaneState>();
+  #expectedMs = 0;
+
+  /** Expected milliseconds of all that lies at lanes. */
+  get expectedMs(): number {
+    return this.#expectedMs;
+  }
 
   /** How many workers and threads were lost so far. */
   losses = 0;
@@ -79,6 +92,7 @@ export class InFlightTable {
       lane,
       number: lane.sent,
       costMs,
+      bytes: task.fn.expectedBytes,
       lossesBefore: this.losses,
       started: false,
       cancelled: false,
@@ -86,6 +100,8 @@ export class InFlightTable {
     lane.inFlight++;
     if (lane.inFlight === lane.concurrency + 1) this.#crowded.add(lane);
     lane.expectedMs += costMs;
+    lane.expectedBytes += entry.bytes;
+    this.#expectedMs += costMs;
     lane.worker.inFlight++;
     const { pool } = lane.worker;
     if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources);
@@ -93,11 +109,13 @@ export class InFlightTable {
     return entry;
   }
 
-  remove({ task, lane, costMs }: InFlight): void {
+  remove({ task, lane, costMs, bytes }: InFlight): void {
     this.#entries.delete(task.id);
     lane.inFlight--;
     if (lane.inFlight === lane.concurrency) this.#crowded.delete(lane);
     lane.expectedMs = lane.inFlight === 0 ? 0 : lane.expectedMs - costMs;
+    lane.expectedBytes = lane.inFlight === 0 ? 0 : lane.expectedBytes - bytes;
+    this.#expectedMs = this.#entries.size === 0 ? 0 : this.#expectedMs - costMs;
     lane.worker.inFlight--;
     const { pool } = lane.worker;
     if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources, -1);

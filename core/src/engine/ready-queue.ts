@@ -1,28 +1,33 @@
 import { Deque } from "../base/deque.ts";
 import type { EngineTask } from "./engine.ts";
 
-/** Tasks that wait for room: higher priority first, and first in first out among equals. */
+interface Level {
+  readonly priority: number;
+  readonly depth: number;
+  readonly tasks: Deque<EngineTask>;
+}
+
+/**
+ * Tasks that wait for room: higher priority first; among equals the deeper, so that what was begun is finished before
+ * more is begun, and a run holds no more values than its lanes make at once; among those first in, first out.
+ */
 export class ReadyQueue {
-  /** Descending by priority; seldom more than a few. */
-  readonly #levels: { readonly priority: number; readonly tasks: Deque<EngineTask> }[] = [];
+  /** The first to go first; those that are empty are not kept. */
+  readonly #levels: Level[] = [];
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  get topPriority(): number {
-    return this.#levels[0]?.priority ?? Number.NEGATIVE_INFINITY;
-  }
-
   push(task: EngineTask): void {
-    this.#level(task.priority).push(task);
+    this.#level(task).push(task);
     this.#size++;
   }
 
-  /** Puts a task that came back before all of its priority. */
+  /** Puts a task that came back before all of its level. */
   unshift(task: EngineTask): void {
-    this.#level(task.priority).unshift(task);
+    this.#level(task).unshift(task);
     this.#size++;
   }
 
@@ -44,12 +49,26 @@ export class ReadyQueue {
     this.#size = 0;
   }
 
-  #level(priority: number): Deque<EngineTask> {
-    const index = this.#levels.findIndex((level) => level.priority <= priority);
-    const found = this.#levels[index];
-    if (found?.priority === priority) return found.tasks;
-    const level = { priority, tasks: new Deque<EngineTask>() };
-    this.#levels.splice(index < 0 ? this.#levels.length : index, 0, level);
+  #level(task: EngineTask): Deque<EngineTask> {
+    const levels = this.#levels;
+    let [low, high] = [0, levels.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (goesBefore(levels[middle]!, task)) low = middle + 1;
+      else high = middle;
+    }
+    const { priority, depth } = task;
+    const found = levels[low];
+    if (found?.priority === priority && found.depth === depth) return found.tasks;
+    const level: Level = { priority, depth, tasks: new Deque() };
+    levels.splice(low, 0, level);
     return level.tasks;
   }
+}
+
+type Rank = Pick<EngineTask, "priority" | "depth">;
+
+/** Whether what has the first rank goes before what has the second; not when they are equal. */
+export function goesBefore(first: Rank, second: Rank): boolean {
+  return first.priority === second.priority ? first.depth > second.depth : first.priority > second.priority;
 }

@@ -1,5 +1,5 @@
 import type { EngineTask } from "./engine.ts";
-import { ReadyQueue } from "./ready-queue.ts";
+import { goesBefore, ReadyQueue } from "./ready-queue.ts";
 
 export type Resources = Readonly<Record<string, number>>;
 
@@ -37,7 +37,17 @@ export class ResourceQueues {
     return this.#shift(best);
   }
 
-  /** The next task, if it may be sent ahead of need. */
+  /** How many of those there are that need nothing. */
+  get plainSize(): number {
+    return this.#plain.size;
+  }
+
+  /** Of those, the next. */
+  peekPlain(): EngineTask | undefined {
+    return this.#plain.peek();
+  }
+
+  /** The next of them, if it may be sent ahead of need. */
   takeIf(allowed: (task: EngineTask) => boolean): EngineTask | undefined {
     const task = this.#plain.peek();
     return task !== undefined && allowed(task) ? this.#shift(this.#plain) : undefined;
@@ -79,7 +89,9 @@ export function without(free: Resources, needs: Resources = NOTHING, sign: 1 | -
   return left;
 }
 
-function isBefore(a: ReadyQueue, b: ReadyQueue): boolean {
-  if (a.topPriority !== b.topPriority) return a.topPriority > b.topPriority;
-  return a.peek()!.id < (b.peek()?.id ?? Number.POSITIVE_INFINITY);
+/** @param queue one that is not empty */
+function isBefore(queue: ReadyQueue, other: ReadyQueue): boolean {
+  const [task, otherTask] = [queue.peek()!, other.peek()];
+  if (otherTask === undefined || goesBefore(task, otherTask)) return true;
+  return !goesBefore(otherTask, task) && task.id < otherTask.id;
 }

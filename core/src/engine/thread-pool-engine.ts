@@ -26,6 +26,7 @@ const STUCK = `${STUCK_AT_END} Another thread takes its place.`;
 
 /** Runs tasks in threads of this process: what a worker does, without a process and a connection in between. */
 export class ThreadPoolEngine extends WireEngine {
+  protected readonly isOnThisMachine = true;
   readonly #options: ThreadPoolOptions;
   readonly #links = new Map<number, PortLink>();
   #lanes: Lanes | undefined;
@@ -50,6 +51,7 @@ export class ThreadPoolEngine extends WireEngine {
       sink: {
         started: (ids) => this.dispatcher.started(WORKER, ids),
         returned: (message) => this.dispatcher.returned(WORKER, message),
+        reports: (lane, body) => this.dispatcher.reported(WORKER, lane, body),
         ended: (message) => {
           this.#links.get(message.lane)?.end();
           this.#links.delete(message.lane);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -45,6 +46,7 @@ export abstract class WireEngine implements Engine {
       clock: this.clock,
       listener,
       sharedResources: sharesResources ? possibleResources : undefined,
+      cores: this.isOnThisMachine ? availableParallelism() : undefined,
       onLoad: (id, running) => this.loadChanged(id, running),
     });
     await this.open(listener);
@@ -102,6 +104,8 @@ export abstract class WireEngine implements Engine {
     return this.close();
   }
 
+  /** Its workers share this process's cores. */
+  protected abstract readonly isOnThisMachine: boolean;
   /** Makes workers possible. Called once, by `start`. */
   protected abstract open(listener: EngineListener): Promise<void>;
   /** Lets all workers go. Called once, also when `open` failed. */

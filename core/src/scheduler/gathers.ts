@@ -107,6 +107,6 @@ export class Gathers {
         `Task "${name}" was mapped over the result of "${node.name}", which is no iterable but ${what}.`,
       );
     }
-    return { kind: "elements", elements: [...(value as Iterable<unknown>)] };
+    return { kind: "elements", elements: [...(value as Iterable<unknown>)], depth: node.depth };
   }
 }

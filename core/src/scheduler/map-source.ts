@@ -4,7 +4,12 @@ import type { Node } from "./task-run.ts";
 
 /** What a mapped task runs over: a value for each element, known now or later, or the same for all. */
 export type MapSource =
-  | { readonly kind: "elements"; readonly elements: readonly unknown[] }
+  | {
+      readonly kind: "elements";
+      readonly elements: readonly unknown[];
+      /** Of what made them, if a task did. @default 0 */
+      readonly depth?: number;
+    }
   | { readonly kind: "node"; readonly node: Node }
   | { readonly kind: "same"; readonly value: unknown };
 
@@ -38,6 +43,11 @@ export function packElements(
     packed[element] = engine.pack(args, name, lookup);
   }
   return packed;
+}
+
+/** How many tasks, one behind another, led to the elements of these. */
+export function depthOf(sources: readonly MapSource[]): number {
+  return Math.max(...sources.map((source) => (source.kind === "elements" ? (source.depth ?? 0) : 0)));
 }
 
 function mapWidth(name: string, sources: readonly MapSource[]): number {

@@ -37,6 +37,7 @@ export class RunFunction implements TaskFunction {
   /** Settles when the code is there; undefined when nothing has to be waited for. */
   preparing: Promise<void> | undefined;
   expectedMs: number | undefined;
+  expectedBytes = 0;
   /** Why no task of it may run any more: see `LossCauses`. */
   deadly: Error | undefined;
   /** Tasks that the engine has. */
@@ -64,11 +65,14 @@ export class RunFunction implements TaskFunction {
     return this.policy.workerLostRetries === 0;
   }
 
-  /** An attempt that succeeded took this long. */
-  took(durationMs: number): void {
-    this.expectedMs =
-      this.expectedMs === undefined
-        ? durationMs
-        : this.expectedMs + (durationMs - this.expectedMs) * SMOOTHING;
+  /** An attempt that succeeded took this long, and gave so much. */
+  took(durationMs: number, bytes: number): void {
+    if (this.expectedMs === undefined) {
+      this.expectedMs = durationMs;
+      this.expectedBytes = bytes;
+      return;
+    }
+    this.expectedMs += (durationMs - this.expectedMs) * SMOOTHING;
+    this.expectedBytes += (bytes - this.expectedBytes) * SMOOTHING;
   }
 }

@@ -6,7 +6,7 @@ import { TaskRun } from "./task-run.ts";
 function runs(count: number): TaskRun[] {
   const run = new SchedulerRun();
   const fn = run.fn();
-  return Array.from({ length: count }, (_, index) => new TaskRun(run.scheduler, index + 1, fn));
+  return Array.from({ length: count }, (_, id) => new TaskRun(run.scheduler, fn, { id: id + 1, depth: 0 }));
 }
 
 function listOf(members: readonly TaskRun[]): RunList {

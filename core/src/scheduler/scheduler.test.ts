@@ -306,3 +306,56 @@ test("a task waits until its code is there, and fails with what kept the code aw
   await run.settle();
   expect(run.inEngine).toEqual([task.id]);
 });
+
+test("at the start of a run, too, tasks go in the order of submission, whose code ever is there first", async () => {
+  const run = new SchedulerRun();
+  const [early, late] = [run.fn("early"), run.fn("late")];
+  const code = [early, late].map((fn) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    fn.preparing = promise;
+    return () => {
+      fn.preparing = undefined;
+      resolve();
+    };
+  });
+  const tasks = [late, early, late, early].map((fn) => run.scheduler.submit(fn, []));
+  code[0]!();
+  await run.settle();
+  expect(run.inEngine).toEqual([]);
+  code[1]!();
+  await run.settle();
+  expect(run.inEngine).toEqual(tasks.map(({ id }) => id));
+});
+
+test("one that was cancelled while its code was awaited holds up nobody", async () => {
+  const run = new SchedulerRun();
+  const slow = run.fn("slow");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  slow.preparing = promise;
+  const [waits, follows] = [run.scheduler.submit(slow, []), run.scheduler.submit(run.fn("quick"), [])];
+  run.scheduler.cancelAll("enough");
+  resolve();
+  await run.settle();
+  expect([waits.state, follows.state]).toEqual(["Cancelled", "Cancelled"]);
+  expect(run.inEngine).toEqual([]);
+});
+
+test("how deep a task is says how many tasks, one behind another, led to it", async () => {
+  const run = new SchedulerRun();
+  const [make, use] = [run.fn("make"), run.fn("use")];
+  const made = run.scheduler.submit(make, []);
+  const used = run.scheduler.submit(use, [made]);
+  const both = run.scheduler.submit(use, [made, used]);
+  const later = run.scheduler.mapLater(use, [{ kind: "node", node: used }]);
+  const list = run.scheduler.submit(run.fn("list"), [later]);
+  await run.settle();
+  run.engine.succeed(made);
+  await run.settle();
+  run.engine.succeed(used, ["one", "two"]);
+  await run.settle();
+  const elements = (later.children ?? []) as TaskRun[];
+  expect([made, used, both, ...elements].map(({ depth }) => depth)).toEqual([1, 2, 3, 3, 3]);
+  for (const element of elements) run.engine.succeed(element);
+  await run.settle();
+  expect(list.depth).toBe(4);
+});

@@ -14,6 +14,7 @@ import type { LogEvent, StateName } from "../events/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { Adoptions } from "./adoptions.ts";
 import { Attempts } from "./attempts.ts";
+import { CodeGate } from "./code-gate.ts";
 import { demandOf } from "./demand.ts";
 import {
   type CancelReason,
@@ -24,7 +25,7 @@ import {
 } from "./errors.ts";
 import { Gathers } from "./gathers.ts";
 import { LossCauses } from "./loss-causes.ts";
-import { type MapSource, type Packing, packElements } from "./map-source.ts";
+import { depthOf, type MapSource, type Packing, packElements } from "./map-source.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
@@ -63,6 +64,7 @@ export class Scheduler implements TaskRunOwner {
   readonly #functions: RunFunction[] = [];
   /** Task runs that have not ended. */
   readonly #unfinished = new RunList();
+  readonly #codeGate: CodeGate;
   readonly #attempts: Attempts;
   readonly #gathers: Gathers;
   readonly #adoptions: Adoptions;
@@ -84,6 +86,10 @@ export class Scheduler implements TaskRunOwner {
     this.#packing = { engine, lookup: (value) => adoptions.local(options.lookup(value)) };
     this.#adoptions = adoptions;
     this.#attempts = new Attempts({ engine, clock, onSubmit });
+    this.#codeGate = new CodeGate({
+      pass: (run) => this.#attempts.make(run),
+      refuse: (run, error) => this.#finish(run, "Failed", error),
+    });
     this.#gathers = new Gathers({
       owner: this,
       engine,
@@ -123,11 +129,12 @@ export class Scheduler implements TaskRunOwner {
    * @throws NotSerializableError for an argument that cannot travel
    */
   submit(fn: RunFunction, args: readonly unknown[]): TaskRun {
-    return this.#submit(fn, this.engine.pack(args, fn.name, this.#packing.lookup));
+    return this.#submit(fn, this.engine.pack(args, fn.name, this.#packing.lookup), 0);
   }
 
-  #submit(fn: RunFunction, packed: Packed<Node>): TaskRun {
-    const run = new TaskRun(this, ++this.#runs, fn);
+  /** @param depth of what it follows, apart from its dependencies */
+  #submit(fn: RunFunction, packed: Packed<Node>, depth: number): TaskRun {
+    const run = new TaskRun(this, fn, { id: ++this.#runs, depth });
     run.payload = packed.payload;
     run.dependencies = packed.dependencies;
     this.#unfinished.add(run);
@@ -159,7 +166,8 @@ export class Scheduler implements TaskRunOwner {
   map(fn: RunFunction, sources: readonly MapSource[]): TaskRun[] {
     // All of them before the first runs: an element that cannot travel leaves none behind that nobody has a future of.
     const packed = packElements(fn.name, sources, this.#packing);
-    return packed.map((one) => this.#submit(fn, one));
+    const depth = depthOf(sources);
+    return packed.map((one) => this.#submit(fn, one, depth));
   }
 
   /** One task an element, where the elements of some source are known only later. */
@@ -283,19 +291,8 @@ export class Scheduler implements TaskRunOwner {
       this.#doom(run, failed);
       return;
     }
-    const { preparing } = run.fn;
-    if (preparing === undefined) {
-      this.#attempts.make(run);
-      return;
-    }
-    preparing.then(
-      () => {
-        if (!run.isFinished) this.#attempts.make(run);
-      },
-      (error: Error) => {
-        if (!run.isFinished) this.#finish(run, "Failed", error);
-      },
-    );
+    run.settleDepth();
+    this.#codeGate.add(run);
   }
 
   /** A loop, where its dependents doom theirs: a chain may be longer than the stack is deep. */
@@ -323,7 +320,7 @@ export class Scheduler implements TaskRunOwner {
     if (!this.#attempts.ended(run, report.attempt)) return;
     if (report.kind === "success") {
       run.value = report.value;
-      run.fn.took(report.durationMs);
+      run.fn.took(report.durationMs, report.bytes ?? 0);
       if (!this.#causes.isEmpty) this.#causes.succeeded(run.fn);
       this.#finish(run, "Success", undefined, report);
       return;

@@ -35,6 +35,10 @@ export abstract class Node {
    * looked at fails the flow.
    */
   observed = false;
+  /** Somebody waits for it alone: a task that takes it, or the flow. Whoever wants a whole list does not. */
+  isWaitedFor = false;
+  /** How many tasks, one behind another, led to it, itself included. */
+  depth = 0;
   /** The value for those who await it, made when the first one does. */
   promise: Promise<unknown> | undefined;
   /** Most nodes have one or none: no list is made for that. */
@@ -58,6 +62,7 @@ export abstract class Node {
   /** Calls back when it has ended, however it did; at once if it has. */
   whenEnded(callback: () => void): void {
     this.observed = true;
+    this.isWaitedFor = true;
     if (this.isFinished) callback();
     else this.addDependent({ dependencyEnded: callback });
   }
@@ -100,10 +105,12 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   next: TaskRun | undefined;
   declare readonly owner: TaskRunOwner;
 
-  constructor(owner: TaskRunOwner, id: number, fn: RunFunction) {
+  /** @param depth of what it follows, apart from its dependencies */
+  constructor(owner: TaskRunOwner, fn: RunFunction, { id, depth }: { id: number; depth: number }) {
     super(owner);
     this.id = id;
     this.fn = fn;
+    this.depth = depth + 1;
     this.retriesLeft = fn.policy.retries;
     this.lossesLeft = fn.policy.workerLostRetries;
   }
@@ -126,6 +133,7 @@ export class TaskRun extends Node implements EngineTask, Dependent {
       dependency.observed = true;
       if (dependency.isFinished) continue;
       this.waitingFor++;
+      dependency.isWaitedFor = true;
       dependency.addDependent(this);
     }
     return this.waitingFor > 0;
@@ -134,6 +142,11 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   dependencyEnded(): void {
     this.waitingFor--;
     if (this.waitingFor === 0 && !this.isFinished) this.owner.dependenciesEnded(this);
+  }
+
+  /** All dependencies have ended: how deep they are is known. */
+  settleDepth(): void {
+    for (const { depth } of this.dependencies) if (depth >= this.depth) this.depth = depth + 1;
   }
 }
 
@@ -166,7 +179,10 @@ export class GatherRun extends Node implements Dependent {
   expand(children: readonly Node[]): void {
     this.children = children;
     for (const child of children) {
-      if (child.state === "Success") continue;
+      if (child.state === "Success") {
+        this.#follow(child);
+        continue;
+      }
       this.#waitingFor++;
       if (child.isFinished) this.dependencyEnded(child);
       else child.addDependent(this);
@@ -175,8 +191,13 @@ export class GatherRun extends Node implements Dependent {
     if (this.#waitingFor === 0 && !this.isFinished) this.#onDone(this);
   }
 
+  #follow(child: Node): void {
+    this.depth = Math.max(this.depth, child.depth);
+  }
+
   /** The first that fails decides: there will be no list. */
   dependencyEnded(child: Node): void {
+    this.#follow(child);
     this.#waitingFor--;
     if (this.isFinished) return;
     if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);

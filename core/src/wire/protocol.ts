@@ -4,7 +4,7 @@ import type { CallSite } from "../code/code-unit.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
 
 /** Raised with every change that an older peer would not understand; both sides refuse another one's. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** What a frame is. Even numbers go to the worker, odd ones come from it. */
 export const FrameType = {
@@ -33,6 +33,7 @@ export const FrameType = {
   blobForget: 24,
   laneEnded: 25,
   begins: 27,
+  laneReports: 29,
 } as const;
 
 /**
@@ -199,6 +200,21 @@ export function unpackMessage<T>(body: Uint8Array): T {
   }
 }
 
+/** Ends that a thread which is busy, or has ended, could not tell by itself: the body of a reports frame, for this lane. */
+export function packLaneReports(lane: number, reports: Uint8Array): Uint8Array[] {
+  const header = Buffer.allocUnsafe(LANE_BYTES);
+  header.writeUInt32LE(lane);
+  return [header, reports];
+}
+
+/** @throws MusterError `PROTOCOL` when the bytes are none */
+export function readLaneReports(body: Buffer): { readonly lane: number; readonly reports: Buffer } {
+  if (body.length < LANE_BYTES) throw new MusterError("PROTOCOL", "Reports end before their lane.");
+  return { lane: body.readUInt32LE(), reports: body.subarray(LANE_BYTES) };
+}
+
+const LANE_BYTES = 4;
+
 /* ------------------------------------------------------------------------------------------- values in envelopes */
 
 /**
@@ -241,7 +257,27 @@ export interface LargeList {
 export interface TaskBatch<Numbers extends ArrayLike<number> = ArrayLike<number>> {
   readonly ids: Numbers;
   readonly attempts: Numbers;
+  /** The number of the function of each, and in its highest bits the `Haste` of its end. */
   readonly functions: Numbers;
+}
+
+/** How soon the end of a task is to be told: with others', soon, or at once. */
+export const Haste = { none: 0, soon: 1, atOnce: 2 } as const;
+export type HasteNumber = (typeof Haste)[keyof typeof Haste];
+
+const HASTE_BIT = 30;
+const FUNCTION_MASK = (1 << HASTE_BIT) - 1;
+
+export function withHaste(functionIndex: number, haste: HasteNumber): number {
+  return functionIndex + haste * 2 ** HASTE_BIT;
+}
+
+export function functionOf(word: number): number {
+  return word & FUNCTION_MASK;
+}
+
+export function hasteOf(word: number): HasteNumber {
+  return (word >>> HASTE_BIT) as HasteNumber;
 }
 
 const BATCH_HEADER_BYTES = 4;
@@ -279,19 +315,31 @@ export interface ReportBatch<Numbers extends ArrayLike<number> = ArrayLike<numbe
   readonly durationsUs: Numbers;
 }
 
-/** In a buffer of its own, so that it can move to another thread. */
+/** An array of msgpack that has its length in four bytes. */
+const ARRAY_32 = 0xdd;
+const ARRAY_HEADER_BYTES = 5;
+
 export function packReports(batch: ReportBatch, outcomes: readonly unknown[]): Uint8Array<ArrayBuffer> {
+  return writeReports(batch, Buffer.concat(outcomes.map((outcome) => packMessage(outcome))));
+}
+
+/**
+ * In a buffer of its own, so that it can move to another thread.
+ * @param outcomes as many packed messages, one after another
+ */
+export function writeReports(batch: ReportBatch, outcomes: Uint8Array): Uint8Array<ArrayBuffer> {
   const count = batch.ids.length;
-  const packed = packr.pack(outcomes);
   const outcomesAt = BATCH_HEADER_BYTES + count * 16;
-  const body = new Uint8Array(outcomesAt + packed.length);
+  const body = new Uint8Array(outcomesAt + ARRAY_HEADER_BYTES + outcomes.length);
   const words = new Uint32Array(body.buffer, 0, 1 + count * 4);
   words[0] = count;
   words.set(batch.ids, 1);
   words.set(batch.attempts, 1 + count);
   words.set(batch.kinds, 1 + count * 2);
   words.set(batch.durationsUs, 1 + count * 3);
-  body.set(packed, outcomesAt);
+  body[outcomesAt] = ARRAY_32;
+  new DataView(body.buffer).setUint32(outcomesAt + 1, count);
+  body.set(outcomes, outcomesAt + ARRAY_HEADER_BYTES);
   return body;
 }
 

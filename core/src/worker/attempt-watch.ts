@@ -10,6 +10,8 @@ export interface AttemptWatchOptions {
   readonly timeoutGraceMs: number;
   /** Attempts that run, as `[id, attempt]` pairs, once each. */
   readonly started: (ids: readonly number[]) => void;
+  /** Called with each look. */
+  readonly looked?: () => void;
   /** Tells the thread that the attempt at this place is to end. */
   readonly abort: (place: number) => void;
   /** Ends the thread, whatever it does. */
@@ -89,6 +91,7 @@ export class AttemptWatch {
       else nextLookMs = Math.min(nextLookMs, leftMs);
     }
     if (started.length > 0) this.#options.started(started);
+    this.#options.looked?.();
     if (this.#mayRest(board)) return;
     this.#lookLater(nextLookMs);
   }

@@ -10,6 +10,7 @@ import {
 } from "../wire/protocol.ts";
 import { AttemptWatch } from "./attempt-watch.ts";
 import { endThread } from "./end-thread.ts";
+import { ReportBuffer } from "./report-buffer.ts";
 import { TaskBoard } from "./task-board.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread-messages.ts";
 import { PrintCount, print } from "./thread-output.ts";
@@ -19,6 +20,8 @@ export interface LaneSink {
   /** Attempts that run, as `[id, attempt]` pairs. */
   started(ids: readonly number[]): void;
   returned(message: ReturnedMessage): void;
+  /** Ends that the thread could not tell by itself, as the body of a reports frame. */
+  reports(lane: number, body: Uint8Array): void;
   ended(message: LaneEndedMessage): void;
   /** The thread wants a blob, or has made one. */
   blob(lane: Lane, message: BlobMessage): void;
@@ -83,6 +86,9 @@ export class Lane {
   #board!: TaskBoard;
   #watch!: AttemptWatch;
   #prints!: PrintCount;
+  #reports!: ReportBuffer;
+  /** The next task to begin, as it was when the attempts were last looked at. */
+  #lastNext = 0;
   #thread!: Worker;
   /** What the programs that this thread starts inherit. */
   #mark!: Mark;
@@ -167,6 +173,7 @@ export class Lane {
     this.#mark = { ...mark, MUSTER_LANE: String(this.#number) };
     this.#isEnding = false;
     this.#board = new TaskBoard(concurrency);
+    this.#reports = new ReportBuffer();
     this.#watch = this.#watchAttempts(this.#board);
     this.#isReady = false;
     this.#isDisconnected = false;
@@ -177,6 +184,7 @@ export class Lane {
       workerId,
       concurrency,
       board: this.#board.buffer,
+      reports: this.#reports.buffer,
       prints: this.#prints.buffer,
     };
     const thread = new Worker(file, {
@@ -242,6 +250,7 @@ export class Lane {
       timeoutMs,
       timeoutGraceMs,
       started: (ids) => sink.started(ids),
+      looked: () => this.#tellHeldBack(),
       abort: (place) => this.tell({ type: "abort", place }),
       endThread: () => {
         this.#death ??= NEIGHBOUR_ENDED;
@@ -277,6 +286,7 @@ export class Lane {
     this.#isReady = false;
     this.#watch.close();
     const next = this.#board.close() >>> 0;
+    this.#tellReports(this.#reports.takeFromOutside());
     this.#options.sink.ended({
       lane: this.#number,
       next,
@@ -286,10 +296,22 @@ export class Lane {
     });
   }
 
+  /** A thread tells of ends by itself, but for one that is busy for long with what was expected to be short. */
+  #tellHeldBack(): void {
+    const { next } = this.#board;
+    if (next === this.#lastNext) this.#tellReports(this.#reports.takeFromOutside());
+    this.#lastNext = next;
+  }
+
+  #tellReports(body: Uint8Array | undefined): void {
+    if (body !== undefined) this.#options.sink.reports(this.#number, body);
+  }
+
   /** Says what became of the tasks that were there, and starts another thread. */
   #threadEnded(exitCode: number): void {
     this.#left?.resolve();
     this.#watch.close();
+    this.#tellReports(this.#reports.takeLast());
     if (this.#closed) return;
     // What its tasks started is of no use to anybody now.
     endDescendants({ mark: this.#mark });

@@ -1,66 +1,124 @@
 import { expect, test } from "vitest";
-import { ReportKind, readReportBatch, unpackMessage } from "../wire/protocol.ts";
-import { ReportBuffer } from "./report-buffer.ts";
+import { Haste, ReportKind, readReportBatch, unpackMessage } from "../wire/protocol.ts";
+import { type AttemptEnd, ReportBuffer } from "./report-buffer.ts";
 
-function buffered(count: number, endedAt = 100): ReportBuffer {
+function end(id: number, facts: Partial<AttemptEnd> = {}): AttemptEnd {
+  const plain = { attempt: 1, kind: ReportKind.success, startedAt: 97.5, endedAt: 100, haste: Haste.none };
+  return { id, outcome: `value ${id}`, ...plain, ...facts };
+}
+
+function buffered(...ends: AttemptEnd[]): ReportBuffer {
   const buffer = new ReportBuffer();
-  for (let id = 1; id <= count; id++) {
-    const task = { id, attempt: 1 };
-    buffer.add(task, ReportKind.success, `value ${id}`, { startedAt: endedAt - 2.5, endedAt });
-  }
+  for (const one of ends) expect(buffer.add(one)).toBe(true);
   return buffer;
 }
 
+function read(body: Uint8Array | undefined) {
+  const { outcomesAt, ...table } = readReportBatch(body!);
+  return { table, outcomes: unpackMessage<unknown[]>(body!.subarray(outcomesAt)) };
+}
+
+/** What there is to do: much, all of it short. */
+const MUCH = { nextMs: 0.01, leftMs: 30 };
+
 test("what was added comes out as one batch, in order, and the buffer is empty again", () => {
-  const buffer = buffered(2);
-  const body = buffer.take();
-  const batch = readReportBatch(body);
-  expect([...batch.ids]).toEqual([1, 2]);
-  expect([...batch.attempts]).toEqual([1, 1]);
-  expect([...batch.kinds]).toEqual([ReportKind.success, ReportKind.success]);
-  expect([...batch.durationsUs]).toEqual([2500, 2500]);
-  expect(unpackMessage(body.subarray(batch.outcomesAt))).toEqual(["value 1", "value 2"]);
+  const buffer = buffered(end(1), end(2, { kind: ReportKind.failure, attempt: 3 }));
+  const { table, outcomes } = read(buffer.take());
+  expect([...table.ids]).toEqual([1, 2]);
+  expect([...table.attempts]).toEqual([1, 3]);
+  expect([...table.kinds]).toEqual([ReportKind.success, ReportKind.failure]);
+  expect([...table.durationsUs]).toEqual([2500, 2500]);
+  expect(outcomes).toEqual(["value 1", "value 2"]);
   expect(buffer.isEmpty).toBe(true);
-  expect(readReportBatch(buffer.take()).ids).toHaveLength(0);
+  expect(buffer.take()).toBeUndefined();
+});
+
+test("every outcome that rides in a message comes out as it was", () => {
+  const values = [
+    0,
+    1,
+    -1,
+    0.5,
+    2 ** 53,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    "",
+    "é\u{1f600}",
+    true,
+    false,
+  ];
+  const outcomes = [...values, null, undefined, [1, "blob", 7], { name: "Error", message: "no" }];
+  const buffer = buffered(...outcomes.map((outcome, id) => end(id, { outcome })));
+  expect(read(buffer.take()).outcomes).toEqual(outcomes);
 });
 
 test("it is due some milliseconds after the oldest end, not the latest", () => {
-  const buffer = buffered(1, 100);
-  expect(buffer.isDue).toBe(false);
-  const task = { id: 2, attempt: 1 };
-  buffer.add(task, ReportKind.failure, undefined, { startedAt: 100, endedAt: 109.9 });
-  expect(buffer.isDue).toBe(false);
-  buffer.add({ id: 3, attempt: 1 }, ReportKind.success, 1, { startedAt: 109.9, endedAt: 110 });
-  expect(buffer.isDue).toBe(true);
+  const buffer = buffered(end(1));
+  expect(buffer.isDue(MUCH)).toBe(false);
+  buffer.add(end(2, { endedAt: 109.9 }));
+  expect(buffer.isDue(MUCH)).toBe(false);
+  buffer.add(end(3, { endedAt: 110 }));
+  expect(buffer.isDue(MUCH)).toBe(true);
 });
 
-test("it is due at once when there are very many, and never when there are none", () => {
-  expect(buffered(1024).isDue).toBe(true);
-  const buffer = buffered(1);
+test("an end that somebody waits for leaves before the next one when that would come too late", () => {
+  const buffer = buffered(end(1, { haste: Haste.atOnce }));
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 0.4 })).toBe(true);
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 30 })).toBe(false);
+  buffer.add(end(2, { endedAt: 100.95 }));
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 30 })).toBe(true);
+  // Of what has left nobody waits any more.
   buffer.take();
-  expect(buffer.isDue).toBe(false);
+  buffer.add(end(3, { endedAt: 101 }));
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 0.1 })).toBe(false);
 });
 
-test("it is due at once when its values are large together", () => {
-  const buffer = new ReportBuffer();
-  const times = { startedAt: 0, endedAt: 0 };
-  for (let id = 1; id <= 16; id++) {
-    expect(buffer.isDue).toBe(false);
-    buffer.add({ id, attempt: 1 }, ReportKind.success, Buffer.alloc(65_536), times);
-  }
-  expect(buffer.isDue).toBe(true);
-  buffer.take();
-  const error = { name: "Error", message: "x".repeat(65_536), stack: "x".repeat(65_536) };
-  for (let id = 1; id <= 8; id++) {
-    expect(buffer.isDue).toBe(false);
-    buffer.add({ id, attempt: 1 }, ReportKind.failure, error, times);
-  }
-  expect(buffer.isDue).toBe(true);
+test("one that is to be told soon waits for others that end soon, but not for long", () => {
+  const buffer = buffered(end(1, { haste: Haste.soon }));
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 0.2 })).toBe(false);
+  expect(buffer.isDue({ nextMs: 3, leftMs: 3 })).toBe(true);
+  buffer.add(end(2, { endedAt: 101.95 }));
+  expect(buffer.isDue({ nextMs: 0.1, leftMs: 30 })).toBe(true);
+});
+
+test("it is due at once when there are very many, takes no more then, and is never due when there are none", () => {
+  const buffer = buffered(...Array.from({ length: 1024 }, (_, id) => end(id)));
+  expect(buffer.isDue(MUCH)).toBe(true);
+  expect(buffer.add(end(1025))).toBe(false);
+  expect(read(buffer.take()).outcomes).toHaveLength(1024);
+  expect(buffer.isDue({ nextMs: 100, leftMs: 0 })).toBe(false);
+});
+
+test("what has no room is not taken, whatever else is there", () => {
+  const large = end(1, { outcome: new Uint8Array(65_536) });
+  const buffer = buffered(large);
+  expect(buffer.add(large)).toBe(false);
+  expect(buffer.add(end(2))).toBe(true);
+  expect(read(buffer.take()).outcomes).toEqual([large.outcome, "value 2"]);
+  expect(buffer.add(end(3, { outcome: "x".repeat(200_000) }))).toBe(false);
+  expect(buffer.isEmpty).toBe(true);
+});
+
+test("the other side takes what a busy thread holds back, and the thread does not tell of it again", () => {
+  const thread = buffered(end(1), end(2));
+  const main = new ReportBuffer(thread.buffer);
+  expect(read(main.takeFromOutside()).outcomes).toEqual(["value 1", "value 2"]);
+  expect(main.takeFromOutside()).toBeUndefined();
+  expect(thread.take()).toBeUndefined();
+  thread.add(end(3));
+  expect(read(thread.take()).outcomes).toEqual(["value 3"]);
+});
+
+test("of a thread that ended in the middle of something all that it had added is there", () => {
+  const thread = buffered(end(1));
+  // It holds the buffer, and will never let go of it.
+  Atomics.store(new Int32Array(thread.buffer), 0, 1);
+  const main = new ReportBuffer(thread.buffer);
+  expect(main.takeFromOutside()).toBeUndefined();
+  expect(read(main.takeLast()).outcomes).toEqual(["value 1"]);
 });
 
 test("a task that runs for days does not overflow its place in the table", () => {
-  const buffer = new ReportBuffer();
-  const times = { startedAt: 0, endedAt: 30 * 24 * 3600 * 1000 };
-  buffer.add({ id: 1, attempt: 1 }, ReportKind.success, 1, times);
-  expect([...readReportBatch(buffer.take()).durationsUs]).toEqual([0xffffffff]);
+  const buffer = buffered(end(1, { startedAt: 0, endedAt: 30 * 24 * 3600 * 1000 }));
+  expect([...read(buffer.take()).table.durationsUs]).toEqual([0xffffffff]);
 });

@@ -8,9 +8,13 @@ import type { FrameLink } from "../wire/frame-link.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
 import {
   FrameType,
+  functionOf,
+  type HasteNumber,
+  hasteOf,
   type LogMessage,
   packBegins,
   packMessage,
+  packReports,
   ReportKind,
   type ReportKindNumber,
   type RunMessage,
@@ -19,7 +23,7 @@ import {
   unpackMessage,
 } from "../wire/protocol.ts";
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
-import { ReportBuffer } from "./report-buffer.ts";
+import { type AttemptEnd, durationUs, ReportBuffer } from "./report-buffer.ts";
 import { argumentsAt, type BlobSource } from "./resolve-arguments.ts";
 import { TaskBoard } from "./task-board.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
@@ -49,6 +53,7 @@ interface Attempt {
   readonly startedAt: number;
   /** Its function was called, and has not given its result yet. */
   isCalled: boolean;
+  readonly haste: HasteNumber;
 }
 
 /** A task whose recent runs took longer than this is not made to wait, nor others for it, in milliseconds. */
@@ -69,8 +74,12 @@ class TaskThread {
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
   readonly #blobSource: BlobSource = (id) => this.#blobs.get(id);
-  readonly #reports = new ReportBuffer();
+  readonly #reports: ReportBuffer;
   readonly #batches = new Deque<Batch>();
+  /** How many tasks are in them that have not been looked at. */
+  #queued = 0;
+  /** Of the task that ended last, in milliseconds. */
+  #averageMs = 0;
   /** Attempts that wait for something, by place. */
   readonly #waiting = new Map<number, Attempt>();
   readonly #warned = new Set<string>();
@@ -90,6 +99,7 @@ class TaskThread {
     this.#prints = prints;
     this.#data = data;
     this.#board = new TaskBoard(data.board);
+    this.#reports = new ReportBuffer(data.reports);
     this.#freePlaces = Array.from({ length: data.concurrency }, (_, index) => data.concurrency - 1 - index);
     this.#blobs = new ThreadBlobs(port, `${data.workerId}-${data.lane}`);
   }
@@ -113,6 +123,7 @@ class TaskThread {
       case "leave":
         this.#leaving = true;
         this.#batches.clear();
+        this.#queued = 0;
         this.#leaveWhenIdle();
         return;
       case "blob":
@@ -155,7 +166,9 @@ class TaskThread {
   #addBatch(body: Uint8Array): void {
     const { ids, attempts, functions, bodiesAt } = readTaskBatch(body);
     const bodies = unpackMessage<TaskBodies>(body.subarray(bodiesAt));
-    if (ids.length > 0) this.#batches.push({ ids, attempts, functions, bodies, next: 0 });
+    if (ids.length === 0) return;
+    this.#batches.push({ ids, attempts, functions, bodies, next: 0 });
+    this.#queued += ids.length;
   }
 
   #abort(place: number): void {
@@ -182,7 +195,8 @@ class TaskThread {
     if (this.#pumping) return;
     this.#pumping = true;
     while (this.#freePlaces.length > 0 && this.#startNext()) {
-      if (this.#reports.isDue) this.#flush();
+      const nextMs = this.#averageMs;
+      if (this.#reports.isDue({ nextMs, leftMs: this.#queued * nextMs })) this.#flush();
     }
     this.#pumping = false;
     if (this.#batches.size === 0 || this.#freePlaces.length === 0) this.#flush();
@@ -194,7 +208,7 @@ class TaskThread {
     const batch = this.#batches.peek();
     if (batch === undefined) return false;
     const index = batch.next;
-    const fn = this.#code.get(batch.functions[index]!);
+    const fn = this.#code.get(functionOf(batch.functions[index]!));
     if (!fn.isLoaded) {
       this.#flush();
       void fn.loaded.then(() => this.#pump());
@@ -214,6 +228,7 @@ class TaskThread {
       this.#flush();
     }
     batch.next++;
+    this.#queued--;
     if (batch.next === batch.ids.length) this.#batches.shift();
     this.#begin(fn, batch, index);
     return true;
@@ -231,14 +246,16 @@ class TaskThread {
     const attemptNumber = batch.attempts[index]!;
     const place = this.#freePlaces.pop()!;
     const startedAt = performance.now();
-    const begun = { id, attempt: attemptNumber, fn: batch.functions[index]!, beganAt: startedAt };
+    const word = batch.functions[index]!;
+    const begun = { id, attempt: attemptNumber, fn: functionOf(word), beganAt: startedAt };
     if (!this.#board.begin(this.#nextNumber++, place, begun)) {
       this.#freePlaces.push(place);
       return;
     }
     if (this.#board.watch()) this.#post({ type: "watch" });
     const scope = new TaskScope(this.#run!, fn.name, id, attemptNumber);
-    const attempt = { id, attempt: attemptNumber, place, fn, scope, startedAt, isCalled: false };
+    const haste = hasteOf(word);
+    const attempt = { id, attempt: attemptNumber, place, fn, scope, startedAt, haste, isCalled: false };
     if (fn.error !== undefined) {
       this.#fail(attempt, fn.error);
       return;
@@ -324,17 +341,32 @@ class TaskThread {
     const endReason = this.#board.end(place);
     this.#freePlaces.push(place);
     fn.averageMs = fn.isNew ? tookMs : fn.averageMs + (tookMs - fn.averageMs) / 8;
+    this.#averageMs = fn.averageMs;
     // What ended because it was told to is reported as that, whatever it says at its end; and nobody may have come to it.
     const isLate = endReason === undefined && tookMs > fn.timeoutMs;
     const told = isLate ? ReportKind.timeout : endReason === undefined ? kind : ReportKind[endReason];
-    this.#reports.add(attempt, told, outcome, { startedAt: attempt.startedAt, endedAt });
+    const { id, attempt: number, startedAt, haste } = attempt;
+    const end: AttemptEnd = { id, attempt: number, kind: told, outcome, startedAt, endedAt, haste };
+    if (this.#reports.add(end)) return;
+    this.#flush();
+    if (!this.#reports.add(end)) this.#tellAlone(end);
+  }
+
+  /** Of an end that has no room among others. */
+  #tellAlone({ id, attempt, kind, outcome, ...times }: AttemptEnd): void {
+    const row = { ids: [id], attempts: [attempt], kinds: [kind], durationsUs: [durationUs(times)] };
+    this.#send(packReports(row, [outcome]));
   }
 
   #flush(): void {
-    if (this.#reports.isEmpty) return;
+    const reports = this.#reports.take();
+    if (reports !== undefined) this.#send(reports);
+  }
+
+  #send(reports: Uint8Array): void {
     // The run, and this process, may end with the first of these. In the engine's own process nothing is lost.
     if (this.#mayEndWithRun) this.#prints.wait(PRINT_MS);
-    this.#link!.send(FrameType.reports, this.#reports.take());
+    this.#link!.send(FrameType.reports, reports);
     this.#link!.flush();
   }
 

@@ -26,6 +26,7 @@ export interface ThreadData {
   /** Tasks that run at once. */
   readonly concurrency: number;
   readonly board: SharedArrayBuffer;
+  readonly reports: SharedArrayBuffer;
   readonly prints: SharedArrayBuffer;
 }
 

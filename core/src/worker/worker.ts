@@ -12,6 +12,7 @@ import {
   type DefineMessage,
   FrameType,
   type HelloMessage,
+  packLaneReports,
   packMessage,
   type RecallMessage,
   unpackMessage,
@@ -93,6 +94,7 @@ export class Worker {
       sink: {
         started: (ids) => this.#send(FrameType.started, { ids }),
         returned: (message) => this.#send(FrameType.returned, message),
+        reports: (lane, body) => this.#channel.send(FrameType.laneReports, ...packLaneReports(lane, body)),
         ended: (message) => this.#send(FrameType.laneEnded, message),
         broken: (reason) => void this.#end(WorkerExitCode.broken, { reason }),
         stuck: () => this.#leaveStuck(),

@@ -55,6 +55,10 @@ export class HubEngine extends WorkerHub implements WorkerLink {
     this.#server = createServer((socket) => void this.#admit(socket));
   }
 
+  protected get isOnThisMachine(): boolean {
+    return this.#address === undefined;
+  }
+
   get endpoint(): EngineEndpoint {
     if (this.#endpoint === undefined) throw new MusterError("INTERNAL", "The hub has not been started.");
     return this.#endpoint;

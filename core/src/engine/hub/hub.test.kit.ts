@@ -32,6 +32,7 @@ const fn: TaskFunction = {
   site: undefined,
   code: { kind: "inline", id: createHash("sha256").update(source).digest("hex"), source },
   expectedMs: undefined,
+  expectedBytes: 0,
   resources: undefined,
   timeoutMs: undefined,
   onlyOnce: false,
@@ -46,7 +47,9 @@ export function tasks(count: number, pack: (n: number) => unknown): EngineTask[]
     payload: pack(n),
     dependencies: [],
     priority: 0,
+    depth: 1,
     alone: true,
+    isWaitedFor: false,
   }));
 }
 

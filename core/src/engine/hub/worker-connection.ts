@@ -14,6 +14,7 @@ import {
   type RecallMessage,
   type ReturnedMessage,
   readBegins,
+  readLaneReports,
   type StartedMessage,
   unpackMessage,
   type WelcomeMessage,
@@ -199,6 +200,9 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
       case FrameType.returned:
         this.#sink.returned(this, checkReturned(unpackMessage(body)));
         return;
+      case FrameType.laneReports:
+        this.#heardLaneReports(body);
+        return;
       case FrameType.laneEnded:
         this.#heardLaneEnded(checkLaneEnded(unpackMessage(body)));
         return;
@@ -229,6 +233,11 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   #tellClosed(): void {
     if (this.#end === undefined || this.#openLanes > 0) return;
     this.#sink.closed(this, this.#end);
+  }
+
+  #heardLaneReports(body: Buffer): void {
+    const { lane, reports } = readLaneReports(body);
+    this.#sink.reports(this, lane, reports);
   }
 
   #heardLaneEnded(message: LaneEndedMessage): void {
