@@ -122,7 +122,7 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
     const returned = await cancellation.limit(
       inner.inside(() => runInside(executor, async () => flow.fn(parameters))),
     );
-    const result = (await executor.wait(returned)) as R;
+    const result = (await cancellation.limit(executor.wait(returned))) as R;
     scheduler.closeSubmissions();
     await scheduler.idle();
     const unseen = scheduler.unseenFailures();

@@ -1,6 +1,7 @@
 import { toError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { StateName } from "../events/event.ts";
+import { type CancelReason, TaskCancelledError } from "./errors.ts";
 import { Node, type NodeOwner } from "./task-run.ts";
 
 /** The value of a node of another run, kept as this run keeps values. */
@@ -11,13 +12,11 @@ class AdoptedNode extends Node {
     super(owner);
     this.name = name;
   }
+}
 
-  end(state: StateName, end: { readonly value?: unknown; readonly error?: Error | undefined }): void {
-    this.state = state;
-    this.value = end.value;
-    this.error = end.error;
-    this.tellDependents();
-  }
+interface End {
+  readonly value?: unknown;
+  readonly error?: Error | undefined;
 }
 
 /**
@@ -28,6 +27,8 @@ export class Adoptions {
   readonly #owner: NodeOwner;
   readonly #engine: Engine;
   readonly #adopted = new WeakMap<Node, AdoptedNode>();
+  /** Those that have not ended. */
+  readonly #open = new Set<AdoptedNode>();
 
   constructor(owner: NodeOwner, engine: Engine) {
     this.#owner = owner;
@@ -44,12 +45,19 @@ export class Adoptions {
       : found?.map((node) => this.#local(node));
   }
 
+  /** Waits for none of them any longer. */
+  cancel(why: CancelReason): void {
+    for (const adopted of this.#open)
+      this.#end(adopted, "Cancelled", { error: new TaskCancelledError(adopted.name, why) });
+  }
+
   #local(node: Node): Node {
     if (node.owner === this.#owner) return node;
     let adopted = this.#adopted.get(node);
     if (adopted === undefined) {
       adopted = new AdoptedNode(this.#owner, node.name);
       this.#adopted.set(node, adopted);
+      this.#open.add(adopted);
       this.#follow(node, adopted);
     }
     return adopted;
@@ -58,21 +66,29 @@ export class Adoptions {
   #follow(node: Node, adopted: AdoptedNode): void {
     node.whenEnded(() => {
       if (node.state !== "Success") {
-        adopted.end(node.state, node);
+        this.#end(adopted, node.state, node);
         return;
       }
       const taken = node.owner.engine && this.#engine.takeOver(node.value, node.owner.engine);
       if (taken !== undefined) {
-        adopted.end("Success", { value: taken.kept });
+        this.#end(adopted, "Success", { value: taken.kept });
         return;
       }
       node.owner
         .result(node)
         .then((value) => this.#engine.keep(value, `the result of task "${node.name}"`))
         .then(
-          (value) => adopted.end("Success", { value }),
-          (thrown: unknown) => adopted.end("Failed", { error: toError(thrown) }),
+          (value) => this.#end(adopted, "Success", { value }),
+          (thrown: unknown) => this.#end(adopted, "Failed", { error: toError(thrown) }),
         );
     });
+  }
+
+  #end(adopted: AdoptedNode, state: StateName, { value, error }: End): void {
+    if (!this.#open.delete(adopted)) return;
+    adopted.state = state;
+    adopted.value = state === "Success" ? value : undefined;
+    adopted.error = error;
+    adopted.tellDependents();
   }
 }

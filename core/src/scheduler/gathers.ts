@@ -1,7 +1,7 @@
 import { MusterError, toError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { StateName } from "../events/event.ts";
-import { UpstreamFailedError } from "./errors.ts";
+import { type CancelReason, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import type { MapSource } from "./map-source.ts";
 import type { RunFunction } from "./run-function.ts";
 import { GatherRun, type Node, type NodeOwner, type TaskRun } from "./task-run.ts";
@@ -52,15 +52,28 @@ export class Gathers {
   /** The list of a mapped task, the elements of some of whose sources are known only later. */
   later(fn: RunFunction, sources: readonly MapSource[]): GatherRun {
     const gather = this.#create(fn.name);
+    gather.waitsForOthers = sources.some(
+      (source) => source.kind === "node" && source.node.owner !== this.#options.owner,
+    );
     Promise.all(
       sources.map((source) => (source.kind === "node" ? this.#elementsOf(fn.name, source.node) : source)),
     )
-      .then((known) => gather.expand(this.#options.map(fn, known)))
+      .then((known) => {
+        if (!gather.isFinished) gather.expand(this.#options.map(fn, known));
+      })
       .catch((thrown: unknown) => {
+        if (gather.isFinished) return;
         const error = toError(thrown);
         this.#end(gather, error instanceof UpstreamFailedError ? "UpstreamFailed" : "Failed", error);
       });
     return gather;
+  }
+
+  /** Ends the lists that wait for other runs: all others end with what they wait for. */
+  cancel(why: CancelReason): void {
+    for (const gather of this.#open)
+      if (gather.waitsForOthers && gather.children === undefined)
+        this.#end(gather, "Cancelled", new TaskCancelledError(gather.name, why));
   }
 
   #create(name: string): GatherRun {

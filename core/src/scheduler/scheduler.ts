@@ -236,12 +236,14 @@ export class Scheduler implements TaskRunOwner {
       if (!this.#attempts.cancel(run, graceMs)) continue;
       this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, why));
     }
+    this.#leaveOthers(why);
   }
 
   /** The engine is gone: nothing that has not ended ever will. */
   failAll(error: Error): void {
     this.#cancelled ??= { reason: error.message };
     for (const run of this.#takeUnfinished()) this.#finish(run, "Crashed", error);
+    this.#leaveOthers(this.#cancelled);
   }
 
   /** The engine is closed. What has not ended by now is cancelled, and so is all that still comes. */
@@ -250,6 +252,13 @@ export class Scheduler implements TaskRunOwner {
     this.#cancelled ??= { reason };
     for (const run of this.#takeUnfinished())
       this.#finish(run, "Cancelled", new TaskCancelledError(run.fn.name, this.#cancelled));
+    this.#leaveOthers(this.#cancelled);
+  }
+
+  /** Waits for no other run any longer. */
+  #leaveOthers(why: CancelReason): void {
+    this.#gathers.cancel(why);
+    this.#adoptions.cancel(why);
   }
 
   /**

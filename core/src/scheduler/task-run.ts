@@ -153,6 +153,8 @@ export class TaskRun extends Node implements EngineTask, Dependent {
 /** The list of what a mapped task gives, when how long it is was not known at once. */
 export class GatherRun extends Node implements Dependent {
   readonly name: string;
+  /** How long it is depends on another run. */
+  waitsForOthers = false;
   /** One an element, once known. */
   children: readonly Node[] | undefined;
   readonly #onExpanded: ((children: readonly Node[] | undefined) => void)[] = [];
