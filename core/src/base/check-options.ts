@@ -32,6 +32,19 @@ export function checkNumber(value: unknown, fallback: number, rule: NumberRule):
   );
 }
 
+/** `value` as true or false, or `fallback` when it is undefined. @throws InvalidOptionError */
+export function checkBoolean(value: unknown, fallback: boolean, option: string): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === "boolean") return value;
+  throw new InvalidOptionError(option, `${option} must be true or false, but it is ${show(value)}.`);
+}
+
+/** `value` as a text, or undefined. @throws InvalidOptionError */
+export function checkText(value: unknown, option: string): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  throw new InvalidOptionError(option, `${option} must be a text, but it is ${show(value)}.`);
+}
+
 /** Names to amounts of at least 0: `{ GPU: 1 }`. @throws InvalidOptionError */
 export function checkResources(value: unknown, option: string): Readonly<Record<string, number>> {
   const entries = Object.entries(checkRecord(value, option));

@@ -1,3 +1,4 @@
+import { checkNumber, requireNumber } from "./check-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { DeadlineError, MusterError } from "./errors.ts";
 
@@ -17,10 +18,12 @@ export function abortedError(what: string, signal: AbortSignal): MusterError {
 /**
  * `promise`, or an error once the deadline passed or the signal fired. The work behind the promise is not
  * stopped: whoever waits says what it waited for in `what` ("The start of worker 3").
+ * @throws InvalidOptionError, as a rejection, for a `timeoutMs` that is no number from 0 on
  */
 export function withDeadline<T>(promise: PromiseLike<T>, what: string, options: WaitOptions): Promise<T> {
   const { timeoutMs, signal, clock = systemClock } = options;
   return new Promise<T>((resolve, reject) => {
+    checkNumber(timeoutMs, 0, { option: "timeoutMs", min: 0, infinite: true });
     if (signal?.aborted) {
       // Nobody else may listen for its error, which would then end the process.
       promise.then(undefined, () => undefined);
@@ -60,6 +63,7 @@ export function withDeadline<T>(promise: PromiseLike<T>, what: string, options: 
 export function delay(delayMs: number, options: Omit<WaitOptions, "timeoutMs"> = {}): Promise<void> {
   const { signal, clock = systemClock } = options;
   return new Promise<void>((resolve, reject) => {
+    requireNumber(delayMs, { option: "delayMs", min: 0, infinite: true });
     if (signal?.aborted) {
       reject(abortedError("A delay", signal));
       return;

@@ -1,4 +1,11 @@
-import { checkEnv, checkNumber, checkOptionNames, checkResources } from "../base/check-options.ts";
+import {
+  checkBoolean,
+  checkEnv,
+  checkNumber,
+  checkOptionNames,
+  checkResources,
+  checkText,
+} from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import type { WorkerProvider } from "./provider.ts";
 import type { ReconcilePolicy } from "./reconciler.ts";
@@ -96,12 +103,12 @@ export function resolveClusterOptions(options: ClusterOptions): ClusterSettings 
   const startTimeoutMs = checkNumber(options.startTimeoutMs, 60_000, { option: "startTimeoutMs", min: 1 });
   return {
     provider,
-    name: options.name ?? provider.name,
+    name: checkText(options.name, "name") ?? provider.name,
     workers: count("workers", 0),
     threadsPerWorker: count("threadsPerWorker", 1),
     tasksPerThread: count("tasksPerThread", 1),
     resources: checkResources(options.resources, "resources"),
-    sharesResources: options.sharesResources ?? false,
+    sharesResources: checkBoolean(options.sharesResources, false, "sharesResources"),
     env: checkEnv(options.env, "env"),
     memoryLimit:
       memoryLimit === undefined

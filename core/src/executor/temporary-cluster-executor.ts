@@ -1,4 +1,4 @@
-import { checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { checkBoolean, checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { copyOptions } from "../base/copy-options.ts";
 import { currentDirectory } from "../base/places.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
@@ -82,6 +82,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   /** @throws InvalidOptionError for an option that does not exist */
   constructor(options: TemporaryClusterOptions<Class> = {}) {
     checkOptionNames(options, NAMES, { where: "TemporaryClusterExecutor" });
+    checkBoolean(options.debug, false, "debug");
     this.options = copyOptions(options);
     resolveClientOptions(options.clientKwargs ?? {});
   }

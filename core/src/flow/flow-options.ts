@@ -1,6 +1,7 @@
-import { checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { checkBoolean, checkOptionNames, checkText, type OptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import type { LogLevel } from "../events/event.ts";
+import type { Executor } from "../executor/executor.ts";
 import type { FlowOptions, RunOptions } from "./flow.ts";
 
 const FLOW_OPTIONS: OptionNames<FlowOptions> = {
@@ -26,19 +27,26 @@ const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 export function checkFlowOptions<P, R>(options: FlowOptions<P, R>, name: string): void {
   const where = `Flow "${name}"`;
   checkOptionNames(options, FLOW_OPTIONS, { where });
-  const { executor, terminalStateHandler } = options;
-  if (executor !== undefined && typeof executor?.start !== "function") {
-    const hint = typeof executor === "function" ? " It is a class: make one with `new`." : "";
-    throw new InvalidOptionError("executor", `${where}: executor is no executor.${hint}`);
-  }
+  const { executor, failFast, terminalStateHandler } = options;
+  checkBoolean(failFast, false, "failFast");
+  if (executor !== undefined) checkExecutor(executor, name);
   if (terminalStateHandler !== undefined && typeof terminalStateHandler !== "function")
     throw new InvalidOptionError("terminalStateHandler", `${where}: terminalStateHandler is no function.`);
+}
+
+/** @throws InvalidOptionError */
+export function checkExecutor(executor: Executor, name: string): void {
+  if (typeof executor?.start === "function") return;
+  const hint = typeof executor === "function" ? " It is a class: make one with `new`." : "";
+  throw new InvalidOptionError("executor", `Flow "${name}": executor is no executor.${hint}`);
 }
 
 /** @throws InvalidOptionError */
 export function checkRunOptions<P>(options: RunOptions<P>, name: string): void {
   const where = `Flow "${name}".run()`;
   checkOptionNames(options, RUN_OPTIONS, { where });
+  checkBoolean(options.handleSignals, true, "handleSignals");
+  checkText(options.context?.image, "context.image");
   const { context = {}, logLevel = "info", onEvent, signal } = options;
   checkOptionNames(context, ["image"], { where: `${where}: context`, path: "context" });
   const refuse = (option: string, wanted: string): never => {

@@ -1,3 +1,4 @@
+import { checkText } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import { callSite } from "../code/call-site.ts";
 import type { BundleUnit, CallSite } from "../code/code-unit.ts";
@@ -68,7 +69,7 @@ export class Flow<P, R> {
 
   /** @internal */
   constructor(fn: (parameters: P) => unknown, options: FlowOptions<P, R>, site: CallSite | undefined) {
-    this.name = options.name ?? fn.name;
+    this.name = checkText(options.name, "name") ?? fn.name;
     if (this.name === "")
       throw new InvalidOptionError(
         "name",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { InvalidOptionError } from "../base/errors.ts";
+import { delay, withDeadline } from "../base/wait.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { LocalExecutor, LocalPoolExecutor, TemporaryClusterExecutor } from "../executor/index.ts";
 import { exponential } from "../scheduler/retry.ts";
@@ -80,6 +81,17 @@ test.each<readonly [what: string, made: () => unknown, problem: string]>([
     () => call((o) => task(o, () => 1), { name: "a", resources: { GPU: "1" } }),
     'Task "a": resources asks for 1 of GPU',
   ],
+  ["a task's name", () => call((o) => task(o, () => 1), { name: 5 }), "name must be a text, but it is 5."],
+  [
+    "a flow's failFast",
+    () => call((o) => flow(o, () => 1), { name: "a", failFast: "false" }),
+    'failFast must be true or false, but it is "false".',
+  ],
+  [
+    "an executor's debug",
+    () => call((o) => new TemporaryClusterExecutor(o), { debug: 1 }),
+    "debug must be true or false, but it is 1.",
+  ],
 ])("%s options are refused where they say nothing: %#", (_what, made, problem) => {
   expect(made).toThrow(InvalidOptionError);
   expect(made).toThrow(problem);
@@ -91,10 +103,27 @@ test.each<readonly [options: unknown, problem: string]>([
   [{ logLevel: "verbose" }, "logLevel must be one of debug, info, warn, error."],
   [{ onEvent: "print" }, "onEvent must be a function."],
   [{ signal: true }, "signal must be an AbortSignal."],
+  [{ handleSignals: "no" }, 'handleSignals must be true or false, but it is "no".'],
+  [{ context: { image: 5 } }, "context.image must be a text, but it is 5."],
   ["a.txt", "takes options as an object"],
 ])("a run with %o is refused", async (options, problem) => {
   await expect(nothing.run(options as never)).rejects.toThrow(InvalidOptionError);
   await expect(nothing.run(options as never)).rejects.toThrow(problem);
+});
+
+test("an executor that is none is refused, however it came to be there", async () => {
+  const odd = flow("odd", () => 1);
+  odd.executor = LocalPoolExecutor as never;
+  await expect(odd.run()).rejects.toThrow(
+    'Flow "odd": executor is no executor. It is a class: make one with `new`.',
+  );
+});
+
+test.each([Number.NaN, -1, "5"])("a wait of %s ms is refused", async (ms) => {
+  await expect(delay(ms as number)).rejects.toThrow("delayMs must be a number");
+  await expect(withDeadline(Promise.resolve(), "It", { timeoutMs: ms as number })).rejects.toThrow(
+    "timeoutMs must be",
+  );
 });
 
 test("what is given to a start, a submission, a cancel and a close is looked at", async () => {

@@ -10,7 +10,7 @@ import type { TaskRun } from "../scheduler/task-run.ts";
 import { Cancellation } from "./cancellation.ts";
 import { runInside } from "./current-run.ts";
 import type { Flow, RunOptions } from "./flow.ts";
-import { checkRunOptions } from "./flow-options.ts";
+import { checkExecutor, checkRunOptions } from "./flow-options.ts";
 import { flowScope } from "./flow-scope.ts";
 import { enterFlow, InnerRuns } from "./inner-runs.ts";
 import { isState, State } from "./state.ts";
@@ -19,6 +19,7 @@ import { failedTask, TaskStateCounter, type TaskStates } from "./task-states.ts"
 /** Runs a flow from its start to its final state, and leaves nothing behind. */
 export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): Promise<State<R>> {
   checkRunOptions(options, flow.name);
+  checkExecutor(flow.executor, flow.name);
   const { parameters, logLevel = "info" } = options;
   const image = options.context?.image ?? process.env["MUSTER__CONTEXT__IMAGE"];
   const events = new EventLog();

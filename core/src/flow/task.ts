@@ -1,3 +1,4 @@
+import { checkText } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import { callSite } from "../code/call-site.ts";
 import type { CallSite } from "../code/code-unit.ts";
@@ -47,7 +48,7 @@ export function task<F extends AnyFunction>(first: F | string | TaskOptions, sec
     typeof first === "string" ? { name: first } : typeof first === "function" ? {} : first;
   if (typeof fn !== "function")
     throw new InvalidOptionError("fn", `task() was given no function, but ${typeof fn}.`);
-  const taskName = options.name ?? fn.name;
+  const taskName = checkText(options.name, "name") ?? fn.name;
   if (taskName === "") {
     throw new InvalidOptionError("name", 'A task needs a name: task("name", …), or a function that has one.');
   }

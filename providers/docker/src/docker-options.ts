@@ -105,7 +105,12 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
   } = options;
   const { docker, driverHost, leaseTimeoutMs = LEASE_TIMEOUT_MS, pullTimeoutMs, memoryLimit } = options;
   refuseUnless(PULL_POLICIES.includes(pull), "pull", `one of ${PULL_POLICIES.join(", ")}`, pull);
-  refuseUnless(cpus === undefined || cpus > 0, "cpus", "a number of cores above 0", cpus);
+  refuseUnless(
+    cpus === undefined || (Number.isFinite(cpus) && cpus > 0),
+    "cpus",
+    "a number of cores above 0",
+    cpus,
+  );
   const memoryBytes = memory === undefined ? undefined : parseBytes(memory, "memory");
   refuseUnless(memoryBytes === undefined || memoryBytes >= MIN_MEMORY, "memory", "at least 6 MiB", memory);
   refuseUnless(leaseTimeoutMs >= 1000, "leaseTimeoutMs", "at least 1000", leaseTimeoutMs);
@@ -119,7 +124,7 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
     settings: {
       image,
       pull,
-      registryAuth,
+      registryAuth: registryAuth && { ...registryAuth },
       nanoCpus: cpus === undefined ? undefined : Math.round(cpus * 1e9),
       memory: memoryBytes,
       volumes: [...volumes],
