@@ -22,12 +22,13 @@ export type MusterErrorCode =
 const brands = new WeakMap<object, symbol>();
 
 /**
- * Gives the errors of a class its name, and makes `instanceof` look for a brand instead of a prototype, so that it holds across two installed
- * copies of this package and across threads' module graphs.
+ * Gives the errors of a class its name, and makes `instanceof` look for a brand instead of a prototype, so that it holds
+ * across two installed copies of this package and across threads' module graphs.
+ * @param name of the class: what a bundler calls it may be another
  */
-export function brand(owner: { name: string; prototype: object }): void {
-  Object.defineProperty(owner.prototype, "name", { value: owner.name, writable: true, configurable: true });
-  const mark = Symbol.for(`muster.error.${owner.name}`);
+export function brand(owner: { prototype: object }, name: string): void {
+  Object.defineProperty(owner.prototype, "name", { value: name, writable: true, configurable: true });
+  const mark = Symbol.for(`muster.error.${name}`);
   brands.set(owner, mark);
   Object.defineProperty(owner.prototype, mark, { value: true });
   Object.defineProperty(owner, Symbol.hasInstance, {
@@ -49,7 +50,7 @@ export class MusterError extends Error {
   }
 
   static {
-    brand(MusterError);
+    brand(MusterError, "MusterError");
   }
 }
 
@@ -64,7 +65,7 @@ export class InvalidOptionError extends MusterError {
   }
 
   static {
-    brand(InvalidOptionError);
+    brand(InvalidOptionError, "InvalidOptionError");
   }
 }
 
@@ -79,7 +80,7 @@ export class NotSerializableError extends MusterError {
   }
 
   static {
-    brand(NotSerializableError);
+    brand(NotSerializableError, "NotSerializableError");
   }
 }
 
@@ -93,13 +94,24 @@ export class DeadlineError extends MusterError {
   }
 
   static {
-    brand(DeadlineError);
+    brand(DeadlineError, "DeadlineError");
   }
 }
 
-/** The thrown value as an `Error`, whatever it was. */
+/** Stands for an error that is a proxy, say, or has getters. */
+export const UNREADABLE = "An error was thrown whose fields throw when they are read.";
+
+/** The thrown value as an `Error` that can be read, whatever it was. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
+  try {
+    if (thrown instanceof Error) {
+      // Read once here, so that nobody fails who reads them later.
+      String(thrown.name + thrown.message);
+      return thrown;
+    }
+  } catch {
+    return new Error(UNREADABLE);
+  }
   return new Error(
     typeof thrown === "string" ? thrown : `A value that is no Error was thrown: ${describe(thrown)}`,
     {

@@ -30,7 +30,7 @@ export class StartProgramError extends MusterError {
   }
 
   static {
-    brand(StartProgramError);
+    brand(StartProgramError, "StartProgramError");
   }
 }
 

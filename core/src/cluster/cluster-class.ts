@@ -15,7 +15,7 @@ export class ClusterClassError extends MusterError {
   }
 
   static {
-    brand(ClusterClassError);
+    brand(ClusterClassError, "ClusterClassError");
   }
 }
 

@@ -24,7 +24,7 @@ export class ClusterStartError extends MusterError {
   }
 
   static {
-    brand(ClusterStartError);
+    brand(ClusterStartError, "ClusterStartError");
   }
 }
 

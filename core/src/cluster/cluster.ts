@@ -67,7 +67,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   static {
-    brand(Cluster);
+    brand(Cluster, "Cluster");
   }
 
   /**

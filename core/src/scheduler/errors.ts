@@ -16,7 +16,7 @@ export class TaskTimeoutError extends MusterError {
   }
 
   static {
-    brand(TaskTimeoutError);
+    brand(TaskTimeoutError, "TaskTimeoutError");
   }
 }
 
@@ -51,7 +51,7 @@ export class TaskCancelledError extends MusterError {
   }
 
   static {
-    brand(TaskCancelledError);
+    brand(TaskCancelledError, "TaskCancelledError");
   }
 }
 
@@ -70,7 +70,7 @@ export class UpstreamFailedError extends MusterError {
   }
 
   static {
-    brand(UpstreamFailedError);
+    brand(UpstreamFailedError, "UpstreamFailedError");
   }
 }
 
@@ -117,7 +117,7 @@ export class WorkerLostError extends MusterError {
   }
 
   static {
-    brand(WorkerLostError);
+    brand(WorkerLostError, "WorkerLostError");
   }
 }
 
@@ -141,6 +141,6 @@ export class DeadlyTaskError extends WorkerLostError {
   }
 
   static {
-    brand(DeadlyTaskError);
+    brand(DeadlyTaskError, "DeadlyTaskError");
   }
 }

@@ -50,7 +50,7 @@ function afterFailure(run: TaskRun, error: Error, cancelled: CancelReason | unde
   try {
     return { next: "retry", error, delayMs: delayBeforeRetry(run.fn.policy.retryDelay, run.attempt) };
   } catch (cause) {
-    const message = `Task "${run.fn.name}" failed: ${error.message} It is not tried again, since its retryDelay threw: ${toError(cause).message}`;
+    const message = `Task "${run.fn.name}" is not tried again, since its retryDelay threw: ${toError(cause).message} (it had failed: ${error.message})`;
     return { next: "end", state: "Failed", error: new MusterError("INVALID_OPTION", message, { cause }) };
   }
 }

@@ -1,4 +1,4 @@
-import { brand, MusterError, type MusterErrorCode, toError } from "../base/errors.ts";
+import { brand, MusterError, type MusterErrorCode, toError, UNREADABLE } from "../base/errors.ts";
 import { flatten, unflatten } from "./blob-format.ts";
 import { isError, makeError, setField, setHidden } from "./error-classes.ts";
 import { decodeValue, encodeValue } from "./values.ts";
@@ -44,7 +44,7 @@ export function encodeError(thrown: unknown): ErrorRecord {
     // the stack is of this place and would mislead
     return { ...writer.error(toError(thrown), 0), stack: undefined };
   } catch {
-    return { name: "Error", message: "An error was thrown whose fields throw when they are read." };
+    return { name: "Error", message: UNREADABLE };
   }
 }
 
@@ -174,7 +174,7 @@ export class RemoteTaskError extends MusterError {
   }
 
   static {
-    brand(RemoteTaskError);
+    brand(RemoteTaskError, "RemoteTaskError");
   }
 }
 

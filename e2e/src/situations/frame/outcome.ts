@@ -27,14 +27,15 @@ function serializeOrSay(facts: object, result: unknown): Buffer {
   }
 }
 
-function factsOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
+function factsOf(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return inspect(error);
   const { name, message, cause } = error;
   const { code } = error as { code?: unknown };
   return {
     name,
     message,
     ...(typeof code === "string" && { code }),
-    ...(cause !== undefined && { cause: factsOf(cause) }),
+    // It may be its own.
+    ...(cause !== undefined && depth < 5 && { cause: factsOf(cause, depth + 1) }),
   };
 }
