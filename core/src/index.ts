@@ -11,6 +11,7 @@ export {
   type MusterErrorCode,
   NotSerializableError,
 } from "./base/errors.ts";
+export { fateOf, type ProcessFate, processIdentity } from "./base/process-identity.ts";
 export {
   type RunningProgram,
   StartProgramError,

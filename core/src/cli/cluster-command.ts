@@ -2,7 +2,13 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { toError } from "../base/errors.ts";
 import { currentDirectory } from "../base/places.ts";
-import { collectGarbage, type GarbageReport, type Lease, type LeaseKeeper } from "../cluster/leases.ts";
+import {
+  collectGarbage,
+  type GarbageReport,
+  type Lease,
+  type LeaseKeeper,
+  listLeases,
+} from "../cluster/leases.ts";
 import { importFrom } from "../code/injected.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import { formatDuration, formatPlural } from "./format.ts";
@@ -13,7 +19,8 @@ const PROVIDERS = ["docker"];
 
 const HELP = `
 What a run makes carries a lease that its driver renews as long as it lives. Workers whose driver is gone end by
-themselves; gc removes what could not, once its lease has expired, and nothing else.
+themselves; gc removes what could not, once its lease has expired, and nothing else. It trusts no clock for that: where
+it cannot see the driver's process, it first watches for as long as the lease whether it is renewed.
 
 Examples:
   muster cluster ls
@@ -50,23 +57,22 @@ export function addClusterCommand(program: Command, finish: (exitCode: number) =
     );
 }
 
-/** Does something for each provider; the exit code says whether all went well. */
+/** Does something for each provider, all at once: one that hangs hides no other. The exit code says whether all went well. */
 async function forEach(
   { provider }: ClusterCommandOptions,
   act: (keeper: LeaseKeeper) => Promise<boolean>,
 ): Promise<number> {
   const keepers = await findKeepers(provider);
-  let allWell = true;
-  for (const keeper of keepers) {
-    try {
-      allWell = (await act(keeper)) && allWell;
-    } catch (error) {
-      allWell = false;
-      console.error(`${keeper.name}: ${toError(error).message}`);
-    }
-  }
+  const went = await Promise.all(
+    keepers.map((keeper) =>
+      act(keeper).catch((error: unknown) => {
+        console.error(`${keeper.name}: ${toError(error).message}`);
+        return false;
+      }),
+    ),
+  );
   if (keepers.length === 0) console.error("No provider is installed that could leave anything behind.");
-  return allWell ? EXIT_CODE.success : EXIT_CODE.failed;
+  return went.every(Boolean) ? EXIT_CODE.success : EXIT_CODE.failed;
 }
 
 async function findKeepers(asked: readonly string[]): Promise<LeaseKeeper[]> {
@@ -104,14 +110,18 @@ function isMissing(error: unknown): boolean {
 }
 
 async function list(keeper: LeaseKeeper): Promise<boolean> {
-  const leases = await keeper.list();
+  const leases = await listLeases(keeper);
   if (leases.length === 0) console.log(`${keeper.name}: nothing is there.`);
   for (const lease of leases) console.log(`${keeper.name}: ${describe(lease)}`);
   return true;
 }
 
 async function collect(keeper: LeaseKeeper, dryRun: boolean): Promise<boolean> {
-  const report = await collectGarbage(keeper, { dryRun });
+  const watching = (leases: readonly Lease[], forMs: number): void =>
+    console.error(
+      `${keeper.name}: ${formatPlural(leases.length, "lease")} seem to have expired; since clocks may be wrong, watching for ${formatDuration(forMs)} whether they are renewed.`,
+    );
+  const report = await collectGarbage(keeper, { dryRun, watching });
   for (const lease of report.removed)
     console.log(`${keeper.name}: ${dryRun ? "would remove" : "removed"} ${describe(lease)}`);
   for (const { lease, reason } of report.failed)
@@ -120,11 +130,13 @@ async function collect(keeper: LeaseKeeper, dryRun: boolean): Promise<boolean> {
   return report.failed.length === 0;
 }
 
-function describe({ what, flowName, runId, state, ageMs, expiresInMs }: Lease): string {
+function describe({ what, flowName, runId, state, ageMs, expiresInMs, driver }: Lease): string {
   const lease =
-    expiresInMs > 0
-      ? `its lease holds for ${formatDuration(expiresInMs)}`
-      : `its lease expired ${formatDuration(-expiresInMs)} ago`;
+    driver === "lives"
+      ? "its driver lives"
+      : expiresInMs > 0
+        ? `its lease holds for ${formatDuration(expiresInMs)}`
+        : `its lease expired ${formatDuration(-expiresInMs)} ago`;
   return `${what}, ${state}, of flow "${flowName}" (${runId}), ${formatDuration(ageMs)} old; ${lease}`;
 }
 

@@ -21,7 +21,15 @@ export type {
   WorkerStatus,
 } from "./cluster-session.ts";
 export { ClusterStartError } from "./cluster-start-error.ts";
-export { collectGarbage, type GarbageReport, type Lease, type LeaseKeeper } from "./leases.ts";
+export {
+  type CollectOptions,
+  collectGarbage,
+  type GarbageReport,
+  type Lease,
+  type LeaseKeeper,
+  listLeases,
+  type Renewal,
+} from "./leases.ts";
 export { LineLog } from "./line-log.ts";
 export { LineSplitter } from "./line-splitter.ts";
 export type {

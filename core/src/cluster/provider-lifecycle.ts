@@ -28,7 +28,7 @@ export class ProviderLifecycle {
   locateHub(signal?: AbortSignal): Promise<HubAddress | undefined> {
     const { provider, openTimeoutMs: timeoutMs } = this.#settings;
     // It may throw at once, as well as later; so may `open`.
-    const locating = (async () => provider.locateHub?.())();
+    const locating = (async () => provider.locateHub?.(signal))();
     return this.#orStartError(locating, `Asking the provider "${provider.name}"`, { timeoutMs, signal });
   }
 

@@ -93,8 +93,9 @@ export interface WorkerProvider {
    * Where workers find the driver. Asked before anything is made; may be left out by a provider whose workers are
    * processes of the driver's machine: then the driver listens on its loopback interface, else with TLS.
    * Throws when the place where workers run cannot be used at all, saying why.
+   * @param signal nobody waits for the answer any more
    */
-  locateHub?(): Promise<HubAddress>;
+  locateHub?(signal?: AbortSignal): Promise<HubAddress>;
   /** Makes what all workers share (network, secret, task definition, an engine of its own). */
   open?(run: OpenInfo): Promise<EngineEndpoint | undefined>;
   /** Asks for workers, all at once; returns when the requests were made, not when the workers run. */

@@ -3,8 +3,9 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, ClusterStartError, EventLog, TemporaryClusterExecutor } from "@muster/core";
-import { DockerCluster, type DockerClusterOptions } from "@muster/docker";
-import { expect, onTestFinished, test } from "vitest";
+import { DockerCluster, type DockerClusterOptions, leases } from "@muster/docker";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { Child } from "../support/child.ts";
 import { containersOf, docker, runInContainer, withContainersOf } from "./docker-containers.ts";
 
 /* What is Docker's own, beyond the contract of all providers. */
@@ -129,6 +130,54 @@ test("no engine, no network, no Node: one clear sentence each", { timeout: TIMEO
   const { executor } = await start({ image: "nats:2-alpine" });
   const noNode = await failure(executor.submit((a: number) => a, [1]) as unknown as Promise<unknown>);
   expect(noNode.message).toContain("its image has no Node, which a worker needs (22 or newer)");
+});
+
+test("a lease is renewed whatever becomes of the driver's clock, and while its container is paused", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { runId, cluster } = await start({ leaseTimeoutMs: 2000 });
+  await cluster.waitForWorkers(1);
+  const lease = async () => (await leases.list()).find((one) => one.runId === runId)!;
+  const now = Date.now;
+  const clock = vi.spyOn(Date, "now");
+  onTestFinished(() => clock.mockRestore());
+  const marks: string[] = [];
+  for (const setByMs of [-3_600_000, 3_600_000]) {
+    clock.mockImplementation(() => now() + setByMs);
+    await withContainersOf(runId, (container) =>
+      marks.length === 0 ? container.pause() : container.unpause(),
+    );
+    const { renewal } = await lease();
+    marks.push(renewal!.mark);
+    // The next renewal may have been on its way before the clock was set.
+    for (let renewals = 0; renewals < 2; ) {
+      const { mark } = (await lease()).renewal!;
+      if (mark !== marks.at(-1)) renewals++;
+      marks.push(mark);
+    }
+    expect(await lease()).toMatchObject({ driver: "lives" });
+    expect((await lease()).expiresInMs).toBeGreaterThan(0);
+  }
+});
+
+test("muster cluster ls against an engine that hangs names it, and what it was asked", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const engine = createServer(() => {});
+  const directory = mkdtempSync(join(tmpdir(), "muster-hangs-"));
+  const path = join(directory, "docker.sock");
+  await new Promise<void>((resolve) => engine.listen(path, resolve));
+  onTestFinished(() => {
+    engine.close();
+    rmSync(directory, { recursive: true });
+  });
+  const env = { DOCKER_HOST: `unix://${path}` };
+  await using child = Child.muster(["cluster", "ls", "--provider", "docker"], { env });
+  const { exitCode, stderr } = await child.ended;
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /^docker: The Docker engine at .*docker\.sock was asked to (list its containers|tell its time), and has not answered for 20 s: .*\n$/,
+  );
 });
 
 test("an event stream that breaks is made again, and nothing is missed", {

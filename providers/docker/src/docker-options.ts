@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { type ClusterOptions, checkOptionNames, InvalidOptionError, parseBytes } from "@muster/core";
+import { ANSWER_MS } from "./ask-engine.ts";
 import type { DockerConnection } from "./connect.ts";
-import { PULL_POLICIES, type PullPolicy, type RegistryAuth } from "./image.ts";
+import { PULL_IDLE_MS, PULL_POLICIES, type PullPolicy, type RegistryAuth } from "./image.ts";
 
 export interface DockerClusterOptions {
   /** For messages and events. @default "docker" */
@@ -42,8 +43,15 @@ export interface DockerClusterOptions {
   readonly driverHost?: string;
   /** Milliseconds that a worker has to connect. @default 60000 */
   readonly startTimeoutMs?: number;
-  /** Milliseconds that getting the image may take. @default 1800000: half an hour */
+  /** Milliseconds that getting the image may take in all. @default 1800000: half an hour */
   readonly pullTimeoutMs?: number;
+  /** Milliseconds for which getting the image may make no progress. @default 120000: two minutes */
+  readonly pullIdleTimeoutMs?: number;
+  /**
+   * Milliseconds that the engine has for an answer; what makes, starts or removes a container may take three times as long.
+   * @default 20000
+   */
+  readonly engineTimeoutMs?: number;
   /** Milliseconds that a retired worker has for what it runs. @default Infinity */
   readonly drainTimeoutMs?: number;
   /** Failures to start in a row after which the cluster gives up. @default 3 */
@@ -67,13 +75,15 @@ export interface DockerSettings {
   readonly docker: DockerConnection | undefined;
   readonly driverHost: string | undefined;
   readonly leaseTimeoutMs: number;
+  readonly pullIdleTimeoutMs: number;
+  readonly engineTimeoutMs: number;
 }
 
 const NAMES: readonly (keyof DockerClusterOptions)[] = [
   ...(["name", "image", "pull", "registryAuth", "workers", "threadsPerWorker", "tasksPerThread"] as const),
   ...(["cpus", "memory", "memoryLimit", "resources", "env", "volumes", "network", "labels", "user"] as const),
   ...(["docker", "driverHost", "startTimeoutMs", "pullTimeoutMs", "drainTimeoutMs"] as const),
-  ...(["maxBootFailures", "leaseTimeoutMs"] as const),
+  ...(["maxBootFailures", "leaseTimeoutMs", "pullIdleTimeoutMs", "engineTimeoutMs"] as const),
 ];
 
 /** Milliseconds that a container takes to connect, until the first one was measured. */
@@ -113,6 +123,9 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
   );
   const memoryBytes = memory === undefined ? undefined : parseBytes(memory, "memory");
   refuseUnless(memoryBytes === undefined || memoryBytes >= MIN_MEMORY, "memory", "at least 6 MiB", memory);
+  const { pullIdleTimeoutMs = PULL_IDLE_MS, engineTimeoutMs = ANSWER_MS } = options;
+  refuseUnless(pullIdleTimeoutMs >= 1, "pullIdleTimeoutMs", "at least 1", pullIdleTimeoutMs);
+  refuseUnless(engineTimeoutMs >= 1, "engineTimeoutMs", "at least 1", engineTimeoutMs);
   refuseUnless(leaseTimeoutMs >= 1000, "leaseTimeoutMs", "at least 1000", leaseTimeoutMs);
   refuseUnless(
     Array.isArray(volumes) && volumes.every((one) => typeof one === "string"),
@@ -134,6 +147,8 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
       docker,
       driverHost,
       leaseTimeoutMs,
+      pullIdleTimeoutMs,
+      engineTimeoutMs,
     },
     cluster: {
       name: options.name,

@@ -4,6 +4,7 @@ import {
   type HubAddress,
   type LaunchResult,
   type OpenInfo,
+  processIdentity,
   StartedWorkers,
   splitSecrets,
   type WorkerId,
@@ -13,11 +14,13 @@ import {
   workerFile,
 } from "@muster/core";
 import type Docker from "dockerode";
+import { askEngine, WORK_FACTOR } from "./ask-engine.ts";
 import { BOOTSTRAP, bootstrapInput } from "./bootstrap.ts";
 import { addressOf, connectEngine } from "./connect.ts";
 import type { DockerSettings } from "./docker-options.ts";
 import { engineError, explain, isPermanent } from "./engine-errors.ts";
 import { engineEvents } from "./engine-events.ts";
+import { infoOf } from "./engine-info.ts";
 import { type Placement, placeWorkers } from "./hub-address.ts";
 import { type ImageFacts, provideImage } from "./image.ts";
 import { LABEL } from "./labels.ts";
@@ -34,8 +37,8 @@ interface Opened {
   readonly placement: Placement;
   readonly image: ImageFacts;
   readonly labels: Readonly<Record<string, string>>;
-  /** What the engine's clock shows more than ours, in milliseconds. */
-  readonly clockOffsetMs: number;
+  /** What the engine's clock showed when our own, which is never set, was at zero. */
+  readonly engineEpochMs: number;
   /** The worker's file; undefined when the image has the same. */
   readonly worker: Buffer | undefined;
   readonly leaseTimer: NodeJS.Timeout;
@@ -50,20 +53,21 @@ export class DockerProvider implements WorkerProvider {
   #engine: Docker | undefined;
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
+  #renewals = 0;
 
   constructor(settings: DockerSettings) {
     this.#settings = settings;
   }
 
-  async locateHub(): Promise<HubAddress> {
-    return (await this.#place()).hub;
+  async locateHub(signal?: AbortSignal): Promise<HubAddress> {
+    return (await this.#place(signal)).hub;
   }
 
   async open(run: OpenInfo): Promise<undefined> {
-    const { pull, registryAuth, leaseTimeoutMs, labels } = this.#settings;
+    const { pull, registryAuth, leaseTimeoutMs, labels, engineTimeoutMs, pullIdleTimeoutMs } = this.#settings;
     const name = this.#settings.image ?? run.image ?? DEFAULT_IMAGE;
     const [placement, image, { SystemTime: engineTime }, worker] = await Promise.all([
-      this.#place(),
+      this.#place(run.signal),
       provideImage(this.#docker, {
         image: name,
         pull,
@@ -71,13 +75,15 @@ export class DockerProvider implements WorkerProvider {
         address: this.#address,
         signal: run.signal,
         log: run.log,
+        engineTimeoutMs,
+        pullIdleTimeoutMs,
       }),
-      this.#ask((docker) => docker.info() as Promise<{ SystemTime: string }>),
+      this.#explained(this.#ask("tell its time", infoOf, { signal: run.signal })),
       readFile(workerFile()),
     ]);
-    const clockOffsetMs = Date.parse(engineTime) - Date.now();
+    const engineEpochMs = Date.parse(engineTime) - performance.now();
     const hash = createHash("sha256").update(worker).digest("hex");
-    const leaseTimer = setInterval(() => this.#renewLeases(), leaseTimeoutMs / 4);
+    const leaseTimer = setInterval(() => void this.#renewLeases(), leaseTimeoutMs / 4);
     leaseTimer.unref();
     this.#opened = {
       placement,
@@ -88,8 +94,9 @@ export class DockerProvider implements WorkerProvider {
         [LABEL.flow]: run.flowName.slice(0, MAX_LABEL_LENGTH),
         [LABEL.cluster]: this.#clusterId,
         [LABEL.leaseMs]: String(leaseTimeoutMs),
+        [LABEL.driver]: processIdentity(),
       },
-      clockOffsetMs,
+      engineEpochMs,
       worker: image.labels[LABEL.workerHash] === hash ? undefined : worker,
       leaseTimer,
     };
@@ -120,12 +127,8 @@ export class DockerProvider implements WorkerProvider {
   async close(): Promise<void> {
     if (this.#opened === undefined) return;
     clearInterval(this.#opened.leaseTimer);
-    const left = await this.#ask((docker) => docker.listContainers({ all: true, filters: this.#filters }));
-    await Promise.all(
-      left.map(({ Id: id }) =>
-        new WorkerContainer("", this.#docker.getContainer(id), { memory: undefined }).kill(),
-      ),
-    );
+    const left = await this.#explained(this.#list());
+    await Promise.all(left.map((containerId) => this.#container("", containerId).kill()));
   }
 
   get #docker(): Docker {
@@ -142,29 +145,50 @@ export class DockerProvider implements WorkerProvider {
     return { label: [`${LABEL.cluster}=${this.#clusterId}`] };
   }
 
+  #ask<T>(
+    what: string,
+    question: (docker: Docker) => Promise<T>,
+    { factor = 1, signal }: { readonly factor?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<T> {
+    const timeoutMs = this.#settings.engineTimeoutMs * factor;
+    return askEngine(this.#docker, what, question, { timeoutMs, signal });
+  }
+
   /** The engine's answer, or one clear sentence. */
-  async #ask<T>(question: (docker: Docker) => Promise<T>): Promise<T> {
+  async #explained<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await question(this.#docker);
+      return await answer;
     } catch (error) {
       throw engineError(error, this.#address);
     }
   }
 
-  #place(): Promise<Placement> {
-    const { network, driverHost } = this.#settings;
-    this.#placement ??= placeWorkers(this.#docker, { network, driverHost, address: this.#address });
+  #place(signal?: AbortSignal): Promise<Placement> {
+    const { network, driverHost, engineTimeoutMs: timeoutMs } = this.#settings;
+    const patience = { timeoutMs, signal };
+    this.#placement ??= placeWorkers(this.#docker, { network, driverHost, address: this.#address, patience });
     return this.#placement;
+  }
+
+  /** The ids of the containers that there are. */
+  async #list(): Promise<string[]> {
+    const listing = (docker: Docker) => docker.listContainers({ all: true, filters: this.#filters });
+    return (await this.#ask("list its containers", listing)).map(({ Id: id }) => id);
+  }
+
+  #container(id: WorkerId, containerId: string): WorkerContainer {
+    const { memory, engineTimeoutMs } = this.#settings;
+    return new WorkerContainer(id, { engine: this.#docker, containerId, memory, engineTimeoutMs });
   }
 
   async #start(spec: WorkerSpec): Promise<LaunchResult> {
     const { id } = spec;
-    const { memory } = this.#settings;
     const { open: env, secret } = splitSecrets(spec.env);
     let worker: WorkerContainer | undefined;
     try {
-      const container = await this.#docker.createContainer(this.#containerOptions(id, env));
-      worker = new WorkerContainer(id, container, { memory });
+      const make = (docker: Docker) => docker.createContainer(this.#containerOptions(id, env));
+      const container = await this.#ask("create a container", make, { factor: WORK_FACTOR });
+      worker = this.#container(id, container.id);
       this.#workers.add(worker);
       await worker.start(bootstrapInput(secret, this.#opened!.worker));
     } catch (error) {
@@ -206,20 +230,26 @@ export class DockerProvider implements WorkerProvider {
     };
   }
 
-  #engineTime(): Date {
-    return new Date(Date.now() + this.#opened!.clockOffsetMs);
+  /** As far as it can be known without asking. */
+  get #engineTimeMs(): number {
+    return this.#opened!.engineEpochMs + performance.now();
   }
 
   /** One that fails is tried again with the next; the lease holds longer than that. */
-  #renewLeases(): void {
-    const now = this.#engineTime();
-    for (const worker of this.#workers.running) worker.renewLease(now).catch(() => undefined);
+  async #renewLeases(): Promise<void> {
+    const workers = this.#workers.running;
+    if (workers.length === 0) return;
+    // Either of the two clocks may have been set, or this machine have slept.
+    const time = await this.#ask("tell its time", infoOf).catch(() => undefined);
+    const renewal = { at: new Date(time?.SystemTime ?? this.#engineTimeMs), count: ++this.#renewals };
+    for (const worker of workers) worker.renewLease(renewal).catch(() => undefined);
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
     const label = this.#filters.label[0]!;
-    const since = Math.floor(this.#engineTime().getTime() / 1000) - 1;
-    for await (const news of engineEvents(this.#docker, { label, since, signal })) {
+    const since = Math.floor(this.#engineTimeMs / 1000) - 1;
+    const timeoutMs = this.#settings.engineTimeoutMs;
+    for await (const news of engineEvents(this.#docker, { label, since, signal, timeoutMs })) {
       if (news.type === "connected") await this.#lookAgain();
       else this.#workers.get(news.labels[LABEL.worker] ?? "")?.saw(news);
     }
@@ -228,8 +258,7 @@ export class DockerProvider implements WorkerProvider {
   /** After a time without events: whose container is not there has ended. */
   async #lookAgain(): Promise<void> {
     const before = this.#workers.running;
-    const there = await this.#docker.listContainers({ all: true, filters: this.#filters });
-    const ids = new Set(there.map(({ Id: id }) => id));
+    const ids = new Set(await this.#list());
     for (const worker of before) if (!ids.has(worker.containerId)) worker.over();
   }
 }

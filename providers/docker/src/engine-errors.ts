@@ -29,6 +29,7 @@ export function wordsOf(error: unknown): string {
  * @param address where the engine is thought to be
  */
 export function explain(error: unknown, address: string): string {
+  if (error instanceof MusterError) return error.message.replace(/\.$/, "");
   const { code } = error as EngineError;
   const words = wordsOf(error);
   switch (code) {
@@ -54,6 +55,7 @@ export function explain(error: unknown, address: string): string {
 
 /** The same, as an error. */
 export function engineError(error: unknown, address: string): MusterError {
+  if (error instanceof MusterError) return error;
   return new MusterError("CLUSTER_START", `${explain(error, address)}.`, { cause: error });
 }
 

@@ -1,5 +1,6 @@
 import { delay } from "@muster/core";
 import type Docker from "dockerode";
+import { askEngine } from "./ask-engine.ts";
 
 /** What the engine says of a container, as far as it matters here. */
 export interface ContainerEvent {
@@ -20,6 +21,8 @@ export interface EngineEventsOptions {
   /** Seconds since 1970, by the engine's clock: what happened since then is told, too. */
   readonly since: number;
   readonly signal: AbortSignal;
+  /** Milliseconds that the engine has to begin. */
+  readonly timeoutMs?: number | undefined;
 }
 
 const ACTIONS = ["start", "oom", "die", "destroy"];
@@ -49,7 +52,8 @@ export async function* engineEvents(
   while (!signal.aborted) {
     try {
       const filters = { type: ["container" as const], label: [label], event: ACTIONS };
-      const stream = await docker.getEvents({ since, filters, abortSignal: signal });
+      const listen = (asked: Docker) => asked.getEvents({ since, filters });
+      const stream = await askEngine(docker, "tell of its events", listen, options);
       (stream as NodeJS.ReadableStream & { socket?: { unref(): void } }).socket?.unref();
       if (lostAt !== undefined) yield { type: "connected" };
       lostAt = undefined;

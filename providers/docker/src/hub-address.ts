@@ -3,7 +3,9 @@ import { createServer } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { type HubAddress, MusterError } from "@muster/core";
 import type Docker from "dockerode";
+import { type AskOptions, askEngine } from "./ask-engine.ts";
 import { engineError, statusOf } from "./engine-errors.ts";
+import { infoOf } from "./engine-info.ts";
 
 /** Where workers run and where they find the driver. */
 export interface Placement {
@@ -19,6 +21,8 @@ export interface PlacementOptions {
   readonly driverHost: string | undefined;
   /** Where the engine is, for messages. */
   readonly address: string;
+  /** For each question to the engine. */
+  readonly patience?: AskOptions;
 }
 
 type Network = Docker.NetworkInspectInfo;
@@ -31,17 +35,17 @@ type Network = Docker.NetworkInspectInfo;
  * @throws MusterError `CLUSTER_START` when none of these holds and the user gave no `driverHost`
  */
 export async function placeWorkers(docker: Docker, options: PlacementOptions): Promise<Placement> {
-  const { driverHost, address } = options;
+  const { driverHost, address, patience } = options;
   const wanted = options.network ?? "bridge";
   // A container that shares the network of its machine, which is the driver's too, unless the engine is elsewhere.
   if (wanted === "host") return { hub: { listen: driverHost ?? "127.0.0.1" }, network: wanted };
-  const network = await inspectNetwork(docker, wanted, address);
+  const network = await inspectNetwork(docker, wanted, options);
   if (driverHost !== undefined) return { hub: { listen: driverHost }, network: wanted };
   const gateway = gatewayOf(network);
   if (gateway !== undefined && (await isOurs(gateway))) return { hub: { listen: gateway }, network: wanted };
-  const own = await ownContainer(docker);
+  const own = await ownContainer(docker, patience);
   if (own !== undefined) return besideDriver(own, options.network);
-  const { OperatingSystem: system } = (await docker.info()) as { OperatingSystem: string };
+  const { OperatingSystem: system } = await askEngine(docker, "tell about itself", infoOf, patience);
   if (/Docker Desktop/i.test(system))
     return { hub: { listen: "127.0.0.1", dial: "host.docker.internal" }, network: wanted };
   throw new MusterError(
@@ -50,9 +54,14 @@ export async function placeWorkers(docker: Docker, options: PlacementOptions): P
   );
 }
 
-async function inspectNetwork(docker: Docker, name: string, address: string): Promise<Network> {
+async function inspectNetwork(
+  docker: Docker,
+  name: string,
+  { address, patience }: PlacementOptions,
+): Promise<Network> {
+  const inspect = (asked: Docker) => asked.getNetwork(name).inspect() as Promise<Network>;
   try {
-    return (await docker.getNetwork(name).inspect()) as Network;
+    return await askEngine(docker, `show its network "${name}"`, inspect, patience);
   } catch (error) {
     throw engineError(error, address);
   }
@@ -83,10 +92,14 @@ function isOurs(address: string): Promise<boolean> {
 }
 
 /** The container that this process runs in, if it is one of this engine: its host name is its id, unless it was set. */
-async function ownContainer(docker: Docker): Promise<Docker.ContainerInspectInfo | undefined> {
+async function ownContainer(
+  docker: Docker,
+  patience: AskOptions | undefined,
+): Promise<Docker.ContainerInspectInfo | undefined> {
   if (!existsSync("/.dockerenv")) return undefined;
+  const inspect = (asked: Docker) => asked.getContainer(hostname()).inspect();
   try {
-    return await docker.getContainer(hostname()).inspect();
+    return await askEngine(docker, "show the container that this program runs in", inspect, patience);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;

@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/core";
 import type Docker from "dockerode";
+import { askEngine, SilentEngineError } from "./ask-engine.ts";
 import { engineError, statusOf, wordsOf } from "./engine-errors.ts";
 import { DOCKER_HUB, type FoundLogin, findLogin } from "./registry-login.ts";
 
@@ -29,7 +30,14 @@ export interface ImageOptions {
   readonly address: string;
   readonly signal: AbortSignal;
   readonly log: (message: string) => void;
+  /** Milliseconds that the engine has for an answer. */
+  readonly engineTimeoutMs?: number;
+  /** Milliseconds for which a pull may make no progress. @default 120000 */
+  readonly pullIdleTimeoutMs?: number;
 }
+
+/** A registry may think for a minute, and a slow disk over a large layer. */
+export const PULL_IDLE_MS = 120_000;
 
 /**
  * Makes sure that the engine has the image, and says how it goes.
@@ -53,10 +61,12 @@ export async function provideImage(docker: Docker, options: ImageOptions): Promi
 
 async function findImage(
   docker: Docker,
-  { image, address }: Pick<ImageOptions, "image" | "address">,
+  { image, address, signal, engineTimeoutMs: timeoutMs }: ImageOptions,
 ): Promise<ImageFacts | undefined> {
+  const inspect = (asked: Docker) => asked.getImage(image).inspect();
   try {
-    const { Config: config } = await docker.getImage(image).inspect();
+    const patience = { timeoutMs, signal };
+    const { Config: config } = await askEngine(docker, `show its image "${image}"`, inspect, patience);
     return { name: image, labels: config?.Labels ?? {} };
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
@@ -72,29 +82,51 @@ async function pullImage(docker: Docker, options: ImageOptions): Promise<void> {
     `Pulling the image ${image}.${found?.problem === undefined ? "" : ` As nobody, since ${found.problem}.`}`,
   );
   try {
-    const stream = await docker.pull(nameWithTag(image), { authconfig, abortSignal: signal });
-    const progress = new PullProgress((text) => log(`Pulling ${image}: ${text}.`));
-    await new Promise<void>((resolve, reject) => {
-      const stop = (): void => void (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
-      signal.addEventListener("abort", stop, { once: true });
-      let refusal: Error | undefined;
-      docker.modem.followProgress(
-        stream,
-        (broken) => {
-          signal.removeEventListener("abort", stop);
-          const error = broken ?? refusal;
-          if (error === undefined) resolve();
-          else reject(error);
-        },
-        (step: PullStep) => {
-          // Once the engine has begun to answer, this is its only way to say that it failed.
-          if (step.error !== undefined) refusal = new Error(step.error);
-          progress.step(step);
-        },
-      );
-    });
+    await followPull(docker, authconfig, options);
   } catch (error) {
     throw pullError(error, found, options);
+  }
+}
+
+/** Waits as long as there is progress: a large image takes its time. */
+async function followPull(
+  docker: Docker,
+  authconfig: object | undefined,
+  { image, signal, log, pullIdleTimeoutMs = PULL_IDLE_MS }: ImageOptions,
+): Promise<void> {
+  const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+  over.catch(() => undefined);
+  const idle = setTimeout(
+    () => reject(new SilentEngineError(docker, `go on with pulling "${image}"`, pullIdleTimeoutMs)),
+    pullIdleTimeoutMs,
+  );
+  const cancel = (): void => reject(signal.reason);
+  signal.addEventListener("abort", cancel, { once: true });
+  const ends = new AbortController();
+  try {
+    const begin = (asked: Docker) => asked.pull(nameWithTag(image), { authconfig });
+    const patience = { timeoutMs: pullIdleTimeoutMs, signal: AbortSignal.any([signal, ends.signal]) };
+    const stream = await askEngine(docker, `pull "${image}"`, begin, patience);
+    const progress = new PullProgress((text) => log(`Pulling ${image}: ${text}.`));
+    let refusal: Error | undefined;
+    docker.modem.followProgress(
+      stream,
+      (broken: Error | null) => {
+        const error = broken ?? refusal;
+        if (error === undefined) resolve();
+        else reject(error);
+      },
+      (step: PullStep) => {
+        // Once the engine has begun to answer, this is its only way to say that it failed.
+        if (step.error !== undefined) refusal = new Error(step.error);
+        if (progress.step(step)) idle.refresh();
+      },
+    );
+    await over;
+  } finally {
+    clearTimeout(idle);
+    signal.removeEventListener("abort", cancel);
+    ends.abort();
   }
 }
 
@@ -108,6 +140,7 @@ function pullError(
   found: FoundLogin | undefined,
   { image, address }: ImageOptions,
 ): MusterError {
+  if (error instanceof MusterError) return error;
   const words = wordsOf(error);
   if (/no space left on device/i.test(words)) return engineError(error, address);
   const hint = /unauthorized|denied|authentication|no basic auth credentials/i.test(words)
@@ -142,13 +175,25 @@ const TELL_EVERY_MS = 2000;
 class PullProgress {
   readonly #tell: (text: string) => void;
   readonly #layers = new Map<string, { current: number; total: number; done: boolean }>();
+  /** What was told last of each layer. */
+  readonly #last = new Map<string, string>();
   #toldAt = performance.now();
 
   constructor(tell: (text: string) => void) {
     this.#tell = tell;
   }
 
-  step({ id, status = "", progressDetail }: PullStep): void {
+  /** Whether it is any progress, rather than the same again. */
+  step(step: PullStep): boolean {
+    this.#sum(step);
+    const { id = "", status = "", progressDetail } = step;
+    const told = JSON.stringify([status, progressDetail]);
+    if (this.#last.get(id) === told) return false;
+    this.#last.set(id, told);
+    return true;
+  }
+
+  #sum({ id, status = "", progressDetail }: PullStep): void {
     if (id === undefined || !LAYER_STATUS.test(status)) return;
     const layer = this.#layers.get(id) ?? { current: 0, total: 0, done: false };
     this.#layers.set(id, layer);

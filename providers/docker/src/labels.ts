@@ -7,6 +7,8 @@ export const LABEL = {
   cluster: "muster.cluster",
   /** For how many milliseconds a lease holds: see `leases.ts`. */
   leaseMs: "muster.lease-ms",
+  /** The driver's process, as `processIdentity` names it. */
+  driver: "muster.driver",
   /** Of an image: the hash of the worker file that it has. */
   workerHash: "muster.worker-sha256",
 } as const;

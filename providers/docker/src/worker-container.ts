@@ -8,9 +8,10 @@ import {
   type WorkerObservation,
 } from "@muster/core";
 import type Docker from "dockerode";
+import { type AskOptions, askEngine, WORK_FACTOR } from "./ask-engine.ts";
 import { isGone } from "./engine-errors.ts";
 import type { ContainerEvent } from "./engine-events.ts";
-import { putLease } from "./lease-file.ts";
+import { putLease, type Renewal } from "./lease-file.ts";
 
 /** Milliseconds after the end of its process that a container has to be gone: then its end is told all the same. */
 const GONE_MS = 2000;
@@ -23,13 +24,25 @@ const HEAP_EXHAUSTED = /heap out of memory|Reached heap limit|Allocation failed/
 /** What the engine's init process prints when it does not find the program. */
 const NO_NODE = /exec node failed: No such file/;
 
+export interface WorkerContainerOptions {
+  readonly engine: Docker;
+  readonly containerId: string;
+  /** Its limit, in bytes. */
+  readonly memory?: number | undefined;
+  /** Milliseconds that the engine has for an answer. */
+  readonly engineTimeoutMs: number;
+}
+
 /** One worker's container, from its creation to its removal, which the engine does by itself when it ends. */
 export class WorkerContainer implements StartedWorker {
   readonly id: WorkerId;
   readonly log = new LineLog();
   /** Settles when it ended, for whatever reason. */
   readonly ended: Promise<WorkerObservation>;
-  readonly #container: Docker.Container;
+  readonly #engine: Docker;
+  /** In the engine's own words. */
+  readonly containerId: string;
+  readonly #patience: AskOptions;
   readonly #memory: number | undefined;
   readonly #end = Promise.withResolvers<WorkerObservation>();
   #exitCode: number | undefined;
@@ -39,16 +52,13 @@ export class WorkerContainer implements StartedWorker {
   #output: Duplex | undefined;
   #isOver = false;
 
-  /** @param options.memory its limit, in bytes */
-  constructor(id: WorkerId, container: Docker.Container, options: { readonly memory: number | undefined }) {
+  constructor(id: WorkerId, options: WorkerContainerOptions) {
     this.id = id;
-    this.#container = container;
+    this.#engine = options.engine;
+    this.containerId = options.containerId;
+    this.#patience = { timeoutMs: options.engineTimeoutMs * WORK_FACTOR };
     this.#memory = options.memory;
     this.ended = this.#end.promise;
-  }
-
-  get containerId(): string {
-    return this.#container.id;
   }
 
   get isOver(): boolean {
@@ -58,10 +68,10 @@ export class WorkerContainer implements StartedWorker {
   /** Runs it, with something to read, and with its output caught from the first byte on. */
   async start(input: Buffer): Promise<void> {
     const all = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
-    const stream = (await this.#container.attach(all)) as unknown as Duplex;
-    this.#catchOutput(stream);
+    const stream = await this.#ask("attach to", (container) => container.attach(all));
+    this.#catchOutput(stream as unknown as Duplex);
     stream.write(input);
-    await this.#container.start();
+    await this.#ask("start", (container) => container.start());
   }
 
   /** Takes in what the engine says of it. */
@@ -82,14 +92,14 @@ export class WorkerContainer implements StartedWorker {
 
   async askToLeave(): Promise<void> {
     this.#asked = true;
-    await this.#container.kill({ signal: "SIGTERM" });
+    await this.#ask("signal", (container) => container.kill({ signal: "SIGTERM" }));
   }
 
   /** Removes it, whatever state it is in. */
   async kill(): Promise<void> {
     this.#asked = true;
     try {
-      await this.#container.remove({ force: true, v: true });
+      await this.#ask("remove", (container) => container.remove({ force: true, v: true }));
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -97,8 +107,8 @@ export class WorkerContainer implements StartedWorker {
     setTimeout(() => this.over(), LAST_OUTPUT_MS).unref();
   }
 
-  async renewLease(now: Date): Promise<void> {
-    if (!this.#isOver) await putLease(this.#container, now);
+  async renewLease(renewal: Renewal): Promise<void> {
+    if (!this.#isOver) await this.#ask("mark", (container) => putLease(container, renewal));
   }
 
   /** It does not exist any more. */
@@ -108,6 +118,17 @@ export class WorkerContainer implements StartedWorker {
     // Its output has its end as well, or, when the connection hangs, soon.
     setTimeout(() => this.#closeOutput(), LAST_OUTPUT_MS).unref();
     this.#end.resolve(this.#observation());
+  }
+
+  #ask<T>(verb: string, question: (container: Docker.Container) => Promise<T>): Promise<T> {
+    const { containerId } = this;
+    const what = `${verb} the container ${containerId.slice(0, 12)}`;
+    return askEngine(
+      this.#engine,
+      what,
+      (docker) => question(docker.getContainer(containerId)),
+      this.#patience,
+    );
   }
 
   #catchOutput(stream: Duplex & { unref?(): void }): void {
@@ -123,7 +144,7 @@ export class WorkerContainer implements StartedWorker {
           },
         }),
     );
-    this.#container.modem.demuxStream(stream, stdout, stderr);
+    this.#engine.modem.demuxStream(stream, stdout!, stderr!);
     let isClosed = false;
     const end = (): void => {
       if (isClosed) return;
