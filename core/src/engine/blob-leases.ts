@@ -1,6 +1,8 @@
-import { readdirSync, statSync, utimesSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { isProcess } from "../base/is-process.ts";
+import { fateOf, processIdentity } from "../base/process-identity.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 
@@ -10,36 +12,76 @@ const RUN_NAME = /^muster-run-(\d+)-\w+$/;
 
 /** How often a driver says that its directory is in use, in milliseconds. */
 const RENEW_MS = 60_000;
-/** A directory of which nobody has said that for so long, and whose driver is no process here, is garbage. */
+/** A directory of which nobody has said that for so long is garbage. */
 const EXPIRED_MS = 15 * 60_000;
 
-/** Says that a directory is in use, until the returned function is called. */
+/** What is in the proof file: what proves that it is this directory, and whose it is. */
+export function proofOf(secret: string): string {
+  return `${secret} ${processIdentity()}`;
+}
+
+/** Says that a directory is in use, and removes what others left beside it, until the returned function is called. */
 export function keepBlobDirectory(directory: string): () => void {
-  const renew = (): void => {
+  const parent = dirname(directory);
+  let watches = sweepBlobDirectories(parent);
+  const timer = setInterval(() => {
     const now = new Date();
     try {
       utimesSync(join(directory, PROOF_FILE), now, now);
     } catch {
       // It is being removed.
     }
-  };
-  const timer = setInterval(renew, RENEW_MS).unref();
+    if (watches) watches = sweepBlobDirectories(parent);
+  }, RENEW_MS).unref();
   return () => clearInterval(timer);
 }
 
+/** Directories of drivers that cannot be seen from here: what their proof's time was, and since when. */
+const watched = new Map<string, { readonly mtimeMs: number; readonly since: number }>();
+
 /**
- * Removes what drivers left that were killed, and whose workers could not remove it, since they ran elsewhere.
- * @param now milliseconds since 1970
+ * Removes what drivers left that were killed, and whose workers could not remove it, since they ran elsewhere. Whether a
+ * driver lives is asked of the system. Only one in another container, which shares the directory, is told by its renewals:
+ * those that this process sees, by its own clock, since the time of day may be set.
+ * @returns whether there are some that must be looked at again to know
  */
-export function sweepBlobDirectories(parent: string, now: number = Date.now()): void {
-  for (const name of readdirSync(parent)) {
+export function sweepBlobDirectories(parent: string, clock: Clock = systemClock): boolean {
+  const unknown = new Set<string>();
+  for (const name of namesIn(parent)) {
     const pid = RUN_NAME.exec(name)?.[1];
-    if (pid === undefined || isProcess(Number(pid))) continue;
+    if (pid === undefined) continue;
     const directory = join(parent, name);
     try {
-      if (now - statSync(join(directory, PROOF_FILE)).mtimeMs > EXPIRED_MS) removeBlobDirectory(directory);
+      const fate = fateOfDriver(directory, Number(pid), clock);
+      if (fate === "gone") removeBlobDirectory(directory);
+      else if (fate === "elsewhere") unknown.add(directory);
     } catch {
       // Another user's, or just being made or removed.
     }
+  }
+  for (const directory of watched.keys()) if (!unknown.has(directory)) watched.delete(directory);
+  return unknown.size > 0;
+}
+
+function fateOfDriver(directory: string, pid: number, clock: Clock): "lives" | "gone" | "elsewhere" {
+  const proof = join(directory, PROOF_FILE);
+  const [, driver] = /^\S* (.+)$/.exec(readFileSync(proof, "latin1")) ?? [];
+  const { mtimeMs } = statSync(proof);
+  // Nobody is named: it was made by an older version.
+  if (driver === undefined)
+    return !isProcess(pid) && clock.wallTime() - mtimeMs > EXPIRED_MS ? "gone" : "lives";
+  const fate = fateOf(driver);
+  if (fate !== "elsewhere") return fate;
+  const before = watched.get(directory);
+  if (before?.mtimeMs !== mtimeMs) watched.set(directory, { mtimeMs, since: clock.now() });
+  return before?.mtimeMs === mtimeMs && clock.now() - before.since > EXPIRED_MS ? "gone" : "elsewhere";
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // Others may write there, but not list it.
+    return [];
   }
 }

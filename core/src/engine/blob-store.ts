@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { MusterError } from "../base/errors.ts";
@@ -10,7 +10,7 @@ import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-fil
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
-import { keepBlobDirectory, RUN_PREFIX, sweepBlobDirectories } from "./blob-leases.ts";
+import { keepBlobDirectory, proofOf, RUN_PREFIX } from "./blob-leases.ts";
 
 /**
  * After so many bytes of blobs garbage is collected: handles are so small that V8 would see no reason to, while the
@@ -64,13 +64,12 @@ export class BlobStore {
   #closed = false;
 
   constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
-    this.proof = proof;
+    this.proof = proofOf(proof);
     this.#onFreed = onFreed;
     this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
-    sweepBlobDirectories(dirname(this.directory));
     // For a program that exits in the middle of a run.
     process.on("exit", this.#removeAll);
-    writeFileSync(this.path(PROOF_FILE), proof, { mode: 0o600 });
+    writeFileSync(this.path(PROOF_FILE), this.proof, { mode: 0o600 });
     this.#stopKeeping = keepBlobDirectory(this.directory);
     this.#registry = new FinalizationRegistry((id) => this.#free(id));
   }
