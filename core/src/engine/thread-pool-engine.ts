@@ -1,5 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { endDescendants, endDescendantsFirst, hasChildren, type Mark } from "../base/descendants.ts";
+import { exitPastThreads } from "../base/exit-past-threads.ts";
 import { PortLink } from "../wire/frame-link.ts";
 import { FrameType, type LogMessage, type RunMessage, readBegins, unpackMessage } from "../wire/protocol.ts";
 import { Lanes } from "../worker/lanes.ts";
@@ -20,9 +21,8 @@ export interface ThreadPoolOptions extends WireEngineOptions {
 /** The one worker of this engine: the threads of this process. */
 const WORKER = "threads";
 
-const STUCK_AT_END =
-  "A task is in a call of native code that does not return, and its thread cannot be ended: this process cannot exit before the call returns. A pool of processes can end such a task.";
-const STUCK = `${STUCK_AT_END} Another thread takes its place.`;
+const STUCK =
+  "A task is in a call of native code that does not return, and its thread cannot be ended while this process lives. A pool of processes can end such a task.";
 
 /** Runs tasks in threads of this process: what a worker does, without a process and a connection in between. */
 export class ThreadPoolEngine extends WireEngine {
@@ -58,7 +58,7 @@ export class ThreadPoolEngine extends WireEngine {
           this.dispatcher.laneEnded(WORKER, message);
         },
         broken: (reason) => listener.failed(new Error(`The pool's ${reason}.`)),
-        stuck: () => this.#warn(STUCK),
+        stuck: () => this.#stuck(),
         // Blobs are files that the threads see as well.
         fetchBlob: () => Promise.resolve(),
         storeBlob: () => Promise.resolve(),
@@ -76,7 +76,7 @@ export class ThreadPoolEngine extends WireEngine {
     const haveEnded = (await this.#lanes?.close()) ?? true;
     this.#endPrograms();
     process.off("exit", this.#endPrograms);
-    if (!haveEnded) this.#warn(STUCK_AT_END);
+    if (!haveEnded) this.#stuck();
   }
 
   /** What tasks started and left. */
@@ -88,8 +88,9 @@ export class ThreadPoolEngine extends WireEngine {
     return { MUSTER_RUN_ID: this.#options.run.flowRunId, MUSTER_WORKER_ID: WORKER };
   }
 
-  #warn(message: string): void {
-    this.#listener?.log({ type: "log", at: this.clock.wallTime(), level: "warn", message });
+  #stuck(): void {
+    exitPastThreads();
+    this.#listener?.log({ type: "log", at: this.clock.wallTime(), level: "warn", message: STUCK });
   }
 
   /** The other end of it is the thread's. */
