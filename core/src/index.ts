@@ -3,7 +3,13 @@
  * @module
  */
 export { type Clock, SimulatedClock, systemClock, type Timer } from "./base/clock.ts";
-export { endDescendants, killGroup, type Mark } from "./base/descendants.ts";
+export {
+  type Ancestor,
+  endDescendants,
+  endDescendantsSoon,
+  killGroup,
+  type Mark,
+} from "./base/descendants.ts";
 export {
   DeadlineError,
   InvalidOptionError,

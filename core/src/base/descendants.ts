@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { delay } from "./wait.ts";
 
 /** Environment variables, with their values, that a process hands on to all that it starts. */
@@ -16,16 +17,15 @@ const MAX_LOOKS = 10;
 const NOTE_MS = 200;
 
 /**
- * Ends all that a process started, and what that started, but not this process itself: the group that it heads, and, on
- * Linux, whatever has left the group and bears its mark; if it is this process, also what descends from it without a mark.
- * Elsewhere nobody but a parent tells of its children, and what has left the group stays. Gives the ids of what it ended.
+ * Ends processes, unless it is this one, and all that they started, and what that started: the groups that they head, and,
+ * on Linux, whatever has left the group and bears the mark, or descends from one that lives. Elsewhere nobody but a parent
+ * tells of its children, and what has left the group stays. Gives the ids of what it ended.
  */
-export function endDescendants(ancestor: Ancestor): number[] {
-  const { pid } = ancestor;
-  if (pid !== undefined && pid !== process.pid) killGroup(pid);
+export function endDescendants(...ancestors: readonly Ancestor[]): number[] {
   const ended = new Set<number>();
   for (let look = 0; look < MAX_LOOKS; look++) {
-    const found = descendants(ancestor).filter((descendant) => !ended.has(descendant));
+    const found = descendants(ancestors).filter((descendant) => !ended.has(descendant));
+    if (look === 0) for (const ancestor of ancestors.filter(isOther)) killGroup(ancestor);
     if (found.length === 0) break;
     for (const descendant of found) {
       ended.add(descendant);
@@ -33,6 +33,21 @@ export function endDescendants(ancestor: Ancestor): number[] {
     }
   }
   return [...ended];
+}
+
+let ofThisTurn: { readonly ancestors: Ancestor[]; readonly ended: Promise<void> } | undefined;
+
+/** The same, at the end of this turn of the event loop: looking takes some milliseconds, for many as long as for one. */
+export function endDescendantsSoon(ancestor: Ancestor): Promise<void> {
+  ofThisTurn ??= { ancestors: [], ended: setImmediate().then(endThoseOfThisTurn) };
+  ofThisTurn.ancestors.push(ancestor);
+  return ofThisTurn.ended;
+}
+
+function endThoseOfThisTurn(): void {
+  const { ancestors } = ofThisTurn!;
+  ofThisTurn = undefined;
+  endDescendants(...ancestors);
 }
 
 /**
@@ -46,8 +61,8 @@ export async function endDescendantsFirst(ancestor: Ancestor): Promise<void> {
 }
 
 /** Ends the group that a process heads, it included; what has left the group stays. */
-export function killGroup(pid: number): void {
-  kill(-pid);
+export function killGroup({ pid }: Pick<Ancestor, "pid">): void {
+  if (pid !== undefined) kill(-pid);
 }
 
 /**
@@ -55,7 +70,7 @@ export function killGroup(pid: number): void {
  * is in a call that does not return.
  */
 export function killThisProcess(): void {
-  killGroup(process.pid);
+  killGroup(process);
   kill(process.pid);
   // The first process of a container is deaf to its own signals; but not to the fault that this ends with.
   process.abort();
@@ -71,15 +86,21 @@ export function hasChildren(): boolean {
   }
 }
 
+function isOther({ pid }: Ancestor): boolean {
+  return pid !== process.pid;
+}
+
 /** Parents before their children: a script whose command is ended must not go on to the next one. */
-function descendants({ mark, pid: ancestor }: Ancestor): number[] {
+function descendants(ancestors: readonly Ancestor[]): number[] {
+  const groups = new Set(ancestors.map(({ pid }) => pid));
+  const marks = ancestors.map(({ mark }) => linesOf(mark));
   const found = new Set<number>();
   for (const pid of processIds()) {
     if (pid === process.pid) continue;
     const { state, parent, group } = standing(pid);
     if (state === "Z" || state === "X") continue;
-    const isChild = found.has(parent) || (parent === process.pid && ancestor === parent);
-    if (isChild || (ancestor !== undefined && group === ancestor) || bears(pid, mark)) found.add(pid);
+    const isChild = found.has(parent) || (parent === process.pid && groups.has(parent));
+    if (isChild || groups.has(group) || bears(pid, marks)) found.add(pid);
   }
   return [...found];
 }
@@ -127,12 +148,15 @@ function standing(pid: number): { state: string; parent: number; group: number }
   }
 }
 
-function bears(pid: number, mark: Mark): boolean {
-  const settings = Object.entries(mark).map(([name, value]) => `\0${name}=${value}\0`);
-  if (settings.length === 0) return false;
+/** As they stand in an environment that begins and ends with a zero. */
+function linesOf(mark: Mark): readonly string[] {
+  return Object.entries(mark).map(([name, value]) => `\0${name}=${value}\0`);
+}
+
+function bears(pid: number, marks: readonly (readonly string[])[]): boolean {
   try {
     const environment = `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`;
-    return settings.every((setting) => environment.includes(setting));
+    return marks.some((lines) => lines.length > 0 && lines.every((line) => environment.includes(line)));
   } catch {
     // It has ended meanwhile, or is somebody else's.
     return false;

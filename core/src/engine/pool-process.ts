@@ -1,4 +1,5 @@
-import { endDescendants, killGroup } from "../base/descendants.ts";
+import { once } from "node:events";
+import { type Ancestor, endDescendantsSoon, killGroup } from "../base/descendants.ts";
 import { type RunningProgram, startProgram } from "../base/start-program.ts";
 import { workerMark } from "../cluster/worker-env.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
@@ -14,19 +15,12 @@ const END_MS = 1500;
 export class PoolProcess {
   /** Settles when it has ended, and all that its tasks started. */
   readonly ended: Promise<WorkerDeath>;
-  readonly #child: RunningProgram;
+  /** Itself, and what its tasks start. */
+  readonly ancestor: Ancestor;
 
   private constructor(child: RunningProgram, env: Readonly<Record<string, string>>) {
-    this.#child = child;
-    const lines = lastLines(child);
-    this.ended = new Promise((resolve) => {
-      child.on("exit", (code, signal) => {
-        // One that ends in peace does so itself.
-        if (code === WorkerExitCode.done) this.kill();
-        else endDescendants({ pid: child.pid, mark: workerMark(env) });
-        resolve({ ...howItEnded(code, signal), lastLines: lines() });
-      });
-    });
+    this.ancestor = { pid: child.pid, mark: workerMark(env) };
+    this.ended = this.#watch(child);
   }
 
   /**
@@ -38,9 +32,17 @@ export class PoolProcess {
     return new PoolProcess(await startProgram([process.execPath, workerFile()], options), env);
   }
 
-  /** Ends it at once, with its group. */
+  async #watch(child: RunningProgram): Promise<WorkerDeath> {
+    const death = await endOf(child);
+    // One that ends in peace has ended what its tasks started, as far as it knows of it.
+    if (death.exitCode === WorkerExitCode.done) killGroup(this.ancestor);
+    else await endDescendantsSoon(this.ancestor);
+    return death;
+  }
+
+  /** Ends it, with all that its tasks started. */
   kill(): void {
-    if (this.#child.pid !== undefined) killGroup(this.#child.pid);
+    void endDescendantsSoon(this.ancestor);
   }
 
   /** Ends one that was told to end, if it does not. Resolves when it is gone. */
@@ -49,6 +51,12 @@ export class PoolProcess {
     await this.ended;
     clearTimeout(timer);
   }
+}
+
+async function endOf(child: RunningProgram): Promise<WorkerDeath> {
+  const lines = lastLines(child);
+  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  return { ...howItEnded(code, signal), lastLines: lines() };
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): Omit<WorkerDeath, "lastLines"> {

@@ -46,8 +46,7 @@ export class ProcessPoolEngine extends HubEngine {
   readonly #ending = new AbortController();
   /** The last net: whatever ends this process in an orderly way takes them along, and what their tasks started. */
   readonly #killAll = (): void => {
-    for (const { process } of this.#members.values()) process?.kill();
-    endDescendants({ mark: { MUSTER_RUN_ID: this.#options.run.flowRunId } });
+    endDescendants(...Array.from(this.#members.values(), ({ process }) => process?.ancestor ?? []).flat());
   };
 
   constructor(options: ProcessPoolOptions) {

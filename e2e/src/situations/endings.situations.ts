@@ -1,12 +1,5 @@
 import { expect } from "vitest";
-import {
-  CLUSTERS,
-  describeSituations,
-  type Place,
-  POOLS,
-  type Situation,
-  WORKERS,
-} from "./frame/describe-situations.ts";
+import { CLUSTERS, describeSituations, POOLS, type Situation, WORKERS } from "./frame/describe-situations.ts";
 
 const IMPORTS = `
   import { execSync } from "node:child_process";
@@ -69,7 +62,7 @@ const computes = `${IMPORTS}
 describeSituations("a task in a call that nothing interrupts", [
   {
     name: "ends by SIGTERM to its driver",
-    on: WORKERS,
+    on: POOLS,
     start: { by: "muster run" },
     executor: { workers: 1, cancelGraceMs: 100 },
     flow: `${computes} export default flow({ name: "native", executor }, () => deaf());`,
@@ -92,7 +85,7 @@ describeSituations("a task in a call that nothing interrupts", [
   },
   {
     name: "ends with a flow that does not wait for it",
-    on: WORKERS,
+    on: POOLS,
     executor: { workers: 2, cancelGraceMs: 100 },
     flow: `${computes}
       const fail = task("fail", async () => { await told("native"); throw new Error("it broke"); });
@@ -151,6 +144,18 @@ describeSituations("a task in a call that nothing interrupts", [
     `,
     start: { by: "muster run" },
     after: { state: "Success", stderr: "native code that does not return" },
+  },
+  {
+    name: "does not keep the program from exiting, with its own exit code and last words",
+    on: POOLS,
+    executor: { workers: 1, cancelGraceMs: 100 },
+    flow: `${computes} export default flow({ name: "native", executor }, () => native());`,
+    main: `
+      ended(await self.run());
+      process.on("exit", (code) => console.log("it ends with " + code));
+      process.exitCode = 7;
+    `,
+    after: { state: "Failed", exitCode: 7, stdout: "it ends with 7" },
   },
 ]);
 

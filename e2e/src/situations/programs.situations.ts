@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "vitest";
 import { CLUSTERS, describeSituations, POOLS, type Situation, WORKERS } from "./frame/describe-situations.ts";
 import type { Scene } from "./frame/scene.ts";
 
@@ -129,6 +130,36 @@ describeSituations("programs that a task started are gone when", [
       after: (place) => ({ signal, ...(place === "docker" && { left: /muster-run-/ }) }),
     }),
   ),
+  ...(["Success", "Cancelled"] as const).map(
+    (state, index): Situation => ({
+      name: `its run is a ${state}, also those in a session of their own that got none of its environment`,
+      // Of threads they cannot be told from the program's own.
+      on: ["processes", "cluster"],
+      executor: { cancelGraceMs: 100 },
+      start: { by: "muster run" },
+      flow: `
+        import { spawn } from "node:child_process";
+        const leaves = task("leaves", () => {
+          const seconds = 700 + ${index} + (place === "cluster" ? 0.5 : 0);
+          spawn("sleep", [String(seconds)], { detached: true, stdio: "ignore", env: { PATH: process.env.PATH } }).unref();
+          ran("left");
+          return ${state === "Success" ? "undefined" : "forever()"};
+        });
+        export default flow({ name: "leaves", executor }, () => { leaves(); });
+      `,
+      async during(scene) {
+        await scene.marked("left");
+        if (state === "Cancelled") scene.signalGroup("SIGINT");
+      },
+      after: (place) => ({
+        state,
+        check() {
+          const seconds = String(700 + index + (place === "cluster" ? 0.5 : 0));
+          expect(commands().filter((words) => words[0] === "sleep" && words[1] === seconds)).toEqual([]);
+        },
+      }),
+    }),
+  ),
   {
     name: "its driver calls process.exit",
     on: POOLS,
@@ -151,15 +182,23 @@ describeSituations("programs that a task started are gone when", [
   },
 ]);
 
-/** How many of those programs are there. */
-function programs(scene: Scene): number {
-  return scene.child.processes().filter(isProgram).length;
+/** Of all processes of this machine. */
+function commands(): string[][] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => commandOf(Number(pid)));
 }
 
-function isProgram(pid: number): boolean {
+/** How many of those programs are there. */
+function programs(scene: Scene): number {
+  return scene.child.processes().filter((pid) => commandOf(pid)[0] === "sleep").length;
+}
+
+function commandOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("sleep");
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   } catch {
-    return false;
+    // It has ended meanwhile.
+    return [];
   }
 }

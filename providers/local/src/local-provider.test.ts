@@ -15,9 +15,7 @@ class Workers implements AsyncDisposable {
   }
 
   async launch(ids: WorkerId[], env: Record<string, string> = {}): Promise<readonly LaunchResult[]> {
-    const { signal } = this.#stop;
-    const run = { runId: "run-1", flowName: "test", engine: undefined, image: undefined };
-    await this.provider.open({ ...run, signal, log: () => {} });
+    await this.provider.open();
     return this.provider.launch(ids.map((id): WorkerSpec => ({ id, env, threads: 1, resources: {} })));
   }
 

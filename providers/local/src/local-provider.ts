@@ -1,8 +1,6 @@
 import {
   endDescendants,
   type LaunchResult,
-  type Mark,
-  type OpenInfo,
   StartedWorkers,
   type StartProgramError,
   startProgram,
@@ -26,18 +24,15 @@ export class LocalProvider implements WorkerProvider {
   readonly name = "local";
   readonly #command: (worker: WorkerSpec) => WorkerCommand;
   readonly #workers = new StartedWorkers<WorkerProcess>();
-  #mark: Mark = {};
   readonly #killAll = (): void => {
-    for (const worker of this.#workers.running) worker.kill();
-    endDescendants({ mark: this.#mark });
+    endDescendants(...this.#workers.running.map(({ ancestor }) => ancestor));
   };
 
   constructor(options: LocalProviderOptions = {}) {
     this.#command = options.command ?? (() => [process.execPath, workerFile()]);
   }
 
-  async open({ runId }: OpenInfo): Promise<undefined> {
-    this.#mark = { MUSTER_RUN_ID: runId };
+  async open(): Promise<undefined> {
     // The last net: whatever ends this process in an orderly way takes the workers with it.
     process.on("exit", this.#killAll);
   }

@@ -1,9 +1,9 @@
 import {
-  endDescendants,
+  type Ancestor,
+  endDescendantsSoon,
   killGroup,
   LineLog,
   LineSplitter,
-  type Mark,
   type RunningProgram,
   type StartedWorker,
   WorkerExitCode,
@@ -28,9 +28,10 @@ export class WorkerProcess implements StartedWorker {
   readonly log = new LineLog();
   /** Settles when it ended and all that it printed has arrived. */
   readonly ended: Promise<WorkerObservation>;
+  /** Itself, and what its tasks start. */
+  readonly ancestor: Ancestor;
   readonly #child: RunningProgram;
   readonly #memoryLimit: number | undefined;
-  readonly #mark: Mark;
   #exited = false;
   #forced = false;
 
@@ -38,7 +39,7 @@ export class WorkerProcess implements StartedWorker {
   constructor(spec: WorkerSpec, child: RunningProgram) {
     this.id = spec.id;
     this.#memoryLimit = spec.memoryLimit;
-    this.#mark = workerMark(spec.env);
+    this.ancestor = { pid: child.pid, mark: workerMark(spec.env) };
     this.#child = child;
     this.ended = this.#watch();
   }
@@ -51,14 +52,7 @@ export class WorkerProcess implements StartedWorker {
   kill(): void {
     if (this.#exited) return;
     this.#forced = true;
-    killGroup(this.#child.pid!);
-  }
-
-  /** A worker that ends in peace ends all that its tasks started; else what has left its group would outlive the run. */
-  #endDescendants(endedInPeace: boolean): void {
-    const pid = this.#child.pid!;
-    if (endedInPeace) killGroup(pid);
-    else endDescendants({ pid, mark: this.#mark });
+    void endDescendantsSoon(this.ancestor);
   }
 
   async #watch(): Promise<WorkerObservation> {
@@ -74,7 +68,9 @@ export class WorkerProcess implements StartedWorker {
       signal: NodeJS.Signals | null;
     }>((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
     this.#exited = true;
-    this.#endDescendants(exitCode === WorkerExitCode.done);
+    // One that ends in peace has ended what its tasks started, as far as it knows of it.
+    if (exitCode === WorkerExitCode.done) killGroup(this.ancestor);
+    else await endDescendantsSoon(this.ancestor);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())]);
     for (const splitter of output) splitter.end();
     child.stdout.destroy();
