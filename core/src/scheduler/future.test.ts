@@ -30,6 +30,13 @@ test("awaiting the future of a task that failed throws its error, and then it wa
   expect(run.scheduler.unseenFailures()).toEqual([]);
 });
 
+test("a future that is taken for its value says so", async () => {
+  const { list } = await futures<number>(1);
+  const value = list[0] as unknown as number;
+  for (const taken of [() => value + 1, () => `${value}`, () => Number(value), () => value < 2])
+    expect(taken).toThrow('A future of the task "task-1" was used as if it were its value.');
+});
+
 test("a list of futures is awaited as a whole, in order, and one of none at once", async () => {
   const { run, tasks, list } = await futures(3);
   for (const task of tasks.toReversed()) run.engine.succeed(task, task.id * 10);

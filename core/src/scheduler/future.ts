@@ -1,3 +1,4 @@
+import { MusterError } from "../base/errors.ts";
 import { FUTURE, FUTURES, type FutureFacts, foreignNode } from "./foreign-future.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type GatherRun, Node } from "./task-run.ts";
@@ -22,6 +23,14 @@ export class TaskFuture<T> implements PromiseLike<T> {
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return (this.#scheduler.result(this.#node) as Promise<T>).then(onValue, onError);
+  }
+
+  /** In `future + 1` and in a text it would be something that nobody meant. */
+  [Symbol.toPrimitive](): never {
+    throw new MusterError(
+      "INVALID_OPTION",
+      `A future of the task "${this.#node.name}" was used as if it were its value. Await it, or give it to a task.`,
+    );
   }
 
   get [Symbol.toStringTag](): string {
