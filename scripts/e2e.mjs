@@ -1,6 +1,6 @@
 // The slow tests. `npm run e2e -- docker` runs the contract of one provider, which must then be there; `npm run e2e --
 // slow` what takes long and needs no service; `npm run e2e -- situations` the tables of situations, and behind it may
-// stand which files of them: `situations ends`. Without a name all run whose service can be reached.
+// stand which files of them: `situations ends`; `npm run e2e -- ledger` random lives of runs. Without a name all run whose service can be reached.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -25,7 +25,11 @@ function vitest(...args) {
 }
 
 /** Suites that belong to no provider, each with a configuration of its own. */
-const SUITES = { slow: "e2e/vitest.config.ts", situations: "e2e/situations.vitest.config.ts" };
+const SUITES = {
+  slow: "e2e/vitest.config.ts",
+  situations: "e2e/situations.vitest.config.ts",
+  ledger: "e2e/ledger.vitest.config.ts",
+};
 
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

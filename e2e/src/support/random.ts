@@ -2,8 +2,9 @@
  * Random numbers from 0 to 1 that are the same for the same seed, so that a failure can be repeated:
  * `MUSTER_SEED=123 npm run e2e`.
  */
-export function seededRandom(): { random: () => number; seed: number } {
-  const seed = Number(process.env["MUSTER_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+export function seededRandom(
+  seed: number = Number(process.env["MUSTER_SEED"] ?? Math.floor(Math.random() * 2 ** 31)),
+): { random: () => number; seed: number } {
   // mulberry32
   let state = seed;
   const random = (): number => {
