@@ -2,6 +2,7 @@
  * TypeScript flows on clusters that exist only as long as the flow runs.
  * @module
  */
+export { atExit } from "./base/at-exit.ts";
 export { type Clock, SimulatedClock, systemClock, type Timer } from "./base/clock.ts";
 export {
   type Ancestor,

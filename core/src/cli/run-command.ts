@@ -4,7 +4,8 @@ import { addParameter } from "./parameters.ts";
 import { type RunFlowFileOptions, runFlowFile } from "./run-flow-file.ts";
 
 const HELP = `
-The flow runs in this process, its tasks where the flow's executor says. Ctrl-C cancels the run; a second one forces.
+The flow runs in this process, its tasks where the flow's executor says. Ctrl-C, SIGTERM and
+SIGHUP cancel the run; a second one ends the command within two seconds.
 
 Exit codes: 0 Success, 1 a failed flow, 2 bad usage, 130 cancelled.
 

@@ -77,7 +77,7 @@ interface Show {
 async function runShown(flow: AnyFlow, show: Show): Promise<State> {
   const { options, readers, unit } = show;
   using printer = createPrinter(show);
-  using _hint = tellHowToForce();
+  tellHowToForce();
   return await flow.run({
     parameters: Object.fromEntries(options.parameter ?? []),
     context: { image: options.image },
@@ -90,12 +90,14 @@ async function runShown(flow: AnyFlow, show: Show): Promise<State> {
   });
 }
 
-/** Says after a first Ctrl-C that it was heard, and what a second one does. */
-function tellHowToForce(): Disposable {
-  const stop = onInterrupt((_signal, count) => {
+/**
+ * Says after a first Ctrl-C that it was heard, and what a second one does. Listens as long as the command lives, which
+ * ends with an exit code of its own.
+ */
+function tellHowToForce(): void {
+  onInterrupt((_signal, count) => {
     if (count === 1) console.error("Cancelling: running tasks may clean up. Ctrl-C again ends them at once.");
   });
-  return { [Symbol.dispose]: stop };
 }
 
 function createPrinter({ progress, options, live }: Show): ProgressPrinter {

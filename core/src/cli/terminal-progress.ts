@@ -1,3 +1,4 @@
+import { atExit } from "../base/at-exit.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { MusterEvent } from "../events/event.ts";
 import { formatLogLine, isLogged } from "./log-line.ts";
@@ -37,6 +38,7 @@ export class TerminalProgress implements ProgressPrinter {
   #drawnAt = 0;
   #ended = false;
   #timer: Timer;
+  readonly #forgetExit: () => void;
 
   constructor(options: TerminalProgressOptions) {
     this.#options = options;
@@ -47,7 +49,7 @@ export class TerminalProgress implements ProgressPrinter {
     );
     this.#timer = this.#nextTick();
     // Whatever ends the process, the cursor comes back and no output is lost.
-    process.on("exit", this.#end);
+    this.#forgetExit = atExit(this.#end);
     this.#writeToTerminal(HIDE_CURSOR);
   }
 
@@ -109,7 +111,7 @@ export class TerminalProgress implements ProgressPrinter {
     if (this.#ended) return;
     this.#ended = true;
     this.#timer.cancel();
-    process.off("exit", this.#end);
+    this.#forgetExit();
     this.#draw();
     this.#writeToTerminal(this.#output + SHOW_CURSOR);
     for (const restore of this.#restoreStreams) restore();

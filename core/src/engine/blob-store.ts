@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { atExit } from "../base/at-exit.ts";
 import { MusterError } from "../base/errors.ts";
 import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
@@ -56,6 +57,7 @@ export class BlobStore {
   readonly #registry: FinalizationRegistry<string>;
   readonly #stopKeeping: () => void;
   readonly #onFreed: (ids: readonly string[]) => void;
+  readonly #forgetExit: () => void;
   readonly #removeAll = (): void => removeBlobDirectory(this.directory);
   #made = 0;
   /** Bytes that were stored since garbage was last collected. */
@@ -68,7 +70,7 @@ export class BlobStore {
     this.#onFreed = onFreed;
     this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
     // For a program that exits in the middle of a run.
-    process.on("exit", this.#removeAll);
+    this.#forgetExit = atExit(this.#removeAll);
     writeFileSync(this.path(PROOF_FILE), this.proof, { mode: 0o600 });
     this.#stopKeeping = keepBlobDirectory(this.directory);
     this.#registry = new FinalizationRegistry((id) => this.#free(id));
@@ -122,7 +124,7 @@ export class BlobStore {
   close(): void {
     this.#closed = true;
     this.#stopKeeping();
-    process.off("exit", this.#removeAll);
+    this.#forgetExit();
     this.#removeAll();
   }
 

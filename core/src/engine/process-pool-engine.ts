@@ -1,3 +1,4 @@
+import { atExit } from "../base/at-exit.ts";
 import type { Timer } from "../base/clock.ts";
 import { endDescendants } from "../base/descendants.ts";
 import { MusterError, toError } from "../base/errors.ts";
@@ -40,6 +41,7 @@ export class ProcessPoolEngine extends HubEngine {
   readonly #members = new Map<string, Member>();
   readonly #starting = new Set<Promise<void>>();
   #listener: EngineListener | undefined;
+  #forgetExit: (() => void) | undefined;
   #started = 0;
   #health = NEW_HEALTH;
   #restart: Timer | undefined;
@@ -67,7 +69,7 @@ export class ProcessPoolEngine extends HubEngine {
   protected override async open(listener: EngineListener): Promise<void> {
     await super.open(listener);
     this.#listener = listener;
-    process.on("exit", this.#killAll);
+    this.#forgetExit = atExit(this.#killAll);
     this.#startMissing();
   }
 
@@ -82,7 +84,7 @@ export class ProcessPoolEngine extends HubEngine {
     }
     await super.end();
     await Promise.all(Array.from(this.#members.values(), ({ process }) => process?.close()));
-    process.off("exit", this.#killAll);
+    this.#forgetExit?.();
   }
 
   /** Those that are started together share what becomes of them: see `health.ts`. */

@@ -1,4 +1,5 @@
 import { MessageChannel } from "node:worker_threads";
+import { atExit } from "../base/at-exit.ts";
 import { endDescendants, endDescendantsFirst, hasChildren, type Mark } from "../base/descendants.ts";
 import { exitPastThreads } from "../base/exit-past-threads.ts";
 import { PortLink } from "../wire/frame-link.ts";
@@ -31,6 +32,7 @@ export class ThreadPoolEngine extends WireEngine {
   readonly #links = new Map<number, PortLink>();
   #lanes: Lanes | undefined;
   #listener: EngineListener | undefined;
+  #forgetExit: (() => void) | undefined;
 
   constructor(options: ThreadPoolOptions) {
     super(options);
@@ -65,7 +67,7 @@ export class ThreadPoolEngine extends WireEngine {
       },
     });
     this.#lanes = lanes;
-    process.on("exit", this.#endPrograms);
+    this.#forgetExit = atExit(this.#endPrograms);
     this.dispatcher.addWorker({ id: WORKER, tasksPerLane: tasksPerThread, resources: {} }, this.#port(lanes));
     lanes.startRun(run, { directory: this.blobs.directory, tag: this.blobs.tag, isShared: true });
   }
@@ -75,7 +77,7 @@ export class ThreadPoolEngine extends WireEngine {
     if (hasChildren()) await endDescendantsFirst({ mark: this.#mark });
     const haveEnded = (await this.#lanes?.close()) ?? true;
     this.#endPrograms();
-    process.off("exit", this.#endPrograms);
+    this.#forgetExit?.();
     if (!haveEnded) this.#stuck();
   }
 

@@ -1,7 +1,8 @@
 import { Deque } from "../base/deque.ts";
 import type { MusterEvent } from "./event.ts";
 
-export type EventListener = (event: MusterEvent) => void;
+/** What it returns is not waited for. */
+export type EventListener = (event: MusterEvent) => unknown;
 
 /** How many events a log keeps unless told otherwise. */
 const DEFAULT_CAPACITY = 1000;
@@ -28,12 +29,18 @@ export class EventLog {
   /** A listener that throws must not stop the run in the middle of what it does; it hears no more. */
   #tell(listener: EventListener, event: MusterEvent): void {
     try {
-      listener(event);
+      const returned = listener(event);
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.#dismiss(listener, error));
     } catch (error) {
-      this.#listeners.delete(listener);
-      const message = `A listener of events threw, and hears no more of them: ${error instanceof Error ? error.stack : String(error)}`;
-      this.emit({ type: "log", at: Date.now(), level: "error", message });
+      this.#dismiss(listener, error);
     }
+  }
+
+  #dismiss(listener: EventListener, error: unknown): void {
+    // One that is slow to fail may have been told much before: it fails once.
+    if (!this.#listeners.delete(listener)) return;
+    const message = `A listener of events threw, and hears no more of them: ${error instanceof Error ? error.stack : String(error)}`;
+    this.emit({ type: "log", at: Date.now(), level: "error", message });
   }
 
   /** Calls `listener` for every event from now on, until the returned function is called. */

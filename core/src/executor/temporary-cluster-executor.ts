@@ -1,6 +1,7 @@
 import { checkBoolean, checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { copyOptions } from "../base/copy-options.ts";
 import { currentDirectory } from "../base/places.ts";
+import { withDeadline } from "../base/wait.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { resolveClusterClass } from "../cluster/cluster-class.ts";
@@ -93,15 +94,28 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
    * @throws ClusterStartError when the provider cannot be used, or cannot open
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
-    const { clusterClass = DEFAULT_CLUSTER_CLASS, clusterKwargs = {}, adaptKwargs } = this.options;
-    const from = run.flowSite === undefined ? currentDirectory() : projectDirectory(run.flowSite.file);
-    const make = await resolveClusterClass(clusterClass, { from });
-    const cluster = await make(copyOptions(clusterKwargs));
+    const { adaptKwargs } = this.options;
+    const cluster = await this.#makeCluster(run);
     try {
       if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
       return await this.#startOn(cluster, run);
     } catch (error) {
       await cluster.close({ graceMs: 0 });
+      throw error;
+    }
+  }
+
+  async #makeCluster({ flowSite, signal }: RunFacts): Promise<Cluster> {
+    const { clusterClass = DEFAULT_CLUSTER_CLASS, clusterKwargs = {} } = this.options;
+    const from = flowSite === undefined ? currentDirectory() : projectDirectory(flowSite.file);
+    const making = resolveClusterClass(clusterClass, { from }).then((make) =>
+      make(copyOptions(clusterKwargs)),
+    );
+    try {
+      return await withDeadline(making, "The making of the cluster", { signal });
+    } catch (error) {
+      // The user's factory, or a module of theirs, may still give one.
+      making.then((late) => late.close({ graceMs: 0 })).catch(() => {});
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { InvalidOptionError, MusterError, toError } from "../base/errors.ts";
 import { randomIds } from "../base/ids.ts";
+import { withDeadline } from "../base/wait.ts";
 import { contextStorage } from "../context/context.ts";
 import type { StateName } from "../events/event.ts";
 import { EventLog } from "../events/event-log.ts";
@@ -13,8 +14,12 @@ import type { Flow, RunOptions } from "./flow.ts";
 import { checkExecutor, checkRunOptions } from "./flow-options.ts";
 import { flowScope } from "./flow-scope.ts";
 import { enterFlow, InnerRuns } from "./inner-runs.ts";
+import { guardOutput } from "./output-guard.ts";
 import { isState, State } from "./state.ts";
 import { failedTask, TaskStateCounter, type TaskStates } from "./task-states.ts";
+
+/** An executor has so long to remove what it made, in milliseconds; each part of that has a deadline of its own. */
+const CLOSE_MS = 180_000;
 
 /** Runs a flow from its start to its final state, and leaves nothing behind. */
 export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): Promise<State<R>> {
@@ -31,6 +36,7 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
     enclosures,
     handleSignals: options.handleSignals ?? true,
   });
+  const unguardOutput = guardOutput();
   const flowRunId = randomIds.next("run");
   const tell = (state: StateName, message?: string): void =>
     events.emit({ type: "flow", at: Date.now(), flowName: flow.name, flowRunId, state, message });
@@ -47,7 +53,13 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   let failedRuns: readonly TaskRun[] = [];
   const execute = async (): Promise<State<R>> => {
     tell("Running");
-    const executor = await flow.executor.start({
+    // What was cancelled before it began makes nothing that would have to be removed.
+    if (cancellation.reason !== undefined) {
+      // A program that runs one flow after another still hears of other things.
+      await new Promise((resolve) => setImmediate(resolve));
+      return cancelledState(cancellation.reason, undefined);
+    }
+    const starting = flow.executor.start({
       runId: flowRunId,
       flowName: flow.name,
       image,
@@ -58,6 +70,11 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
       failFast: flow.failFast,
       flowSite: flow.site,
       unit: options.unit,
+    });
+    const executor = await cancellation.limit(starting).catch((error: unknown) => {
+      // It may still come.
+      starting.then((late) => late.close({ graceMs: 0 })).catch(() => {});
+      throw error;
     });
     cancellation.executor = executor;
     const inner = new InnerRuns(flow.name, cancellation.signal);
@@ -70,7 +87,8 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
     await inner.ended();
     failedRuns = executor.scheduler.failed;
     try {
-      await executor.close(ended.name === "Cancelled" ? { graceMs: 0 } : {});
+      const closing = executor.close(ended.name === "Cancelled" ? { graceMs: 0 } : {});
+      await withDeadline(closing, "The close of the executor", { timeoutMs: CLOSE_MS });
     } catch (error) {
       // What the flow did is done: that not all could be removed after it does not undo it.
       const message = `The executor could not be closed: ${toError(error).message}`;
@@ -80,7 +98,8 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   };
   const handle = async (state: State<R>, taskStates: TaskStates): Promise<State<R>> => {
     try {
-      const handled = (await flow.terminalStateHandler?.(flow, state, taskStates)) ?? state;
+      const handling = (async () => flow.terminalStateHandler?.(flow, state, taskStates))();
+      const handled = (await cancellation.limit(handling)) ?? state;
       if (isState(handled)) return handled as State<R>;
       const what = inspect(handled, { depth: 0 });
       const message = `The flow's terminalStateHandler returned ${what}, which is no State. Return one, or nothing.`;
@@ -88,6 +107,10 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
       return new State<R>("Failed", { error, taskStates });
     } catch (thrown) {
       const error = toError(thrown);
+      if (cancellation.isCause(error)) {
+        const message = `${error.message} The flow's terminalStateHandler did not end.`;
+        return new State<R>("Cancelled", { message, error: state.error ?? error, taskStates });
+      }
       const message = `The flow's terminalStateHandler threw: ${error.message}`;
       return new State<R>("Failed", { message, error, taskStates });
     }
@@ -105,6 +128,7 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   } finally {
     cancellation.close();
     left();
+    unguardOutput();
   }
 }
 
@@ -120,8 +144,11 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
   const { parameters, executor, cancellation, inner } = run;
   const { scheduler } = executor;
   try {
+    const prepared = cancellation.prepareForBusyLoop();
+    // Workers that boot are not made to wait for it.
+    if (executor.cluster === undefined) await prepared;
     const returned = await cancellation.limit(
-      inner.inside(() => runInside(executor, async () => flow.fn(parameters))),
+      cancellation.call(() => inner.inside(() => runInside(executor, async () => flow.fn(parameters)))),
     );
     const result = (await cancellation.limit(executor.wait(returned))) as R;
     scheduler.closeSubmissions();

@@ -47,7 +47,7 @@ describeSituations("what ends a run", [
       await scene.marked("wait");
       await scene.signal("SIGTERM");
     },
-    after: { state: "Cancelled", stderr: { not: "Error" } },
+    after: { state: "Cancelled", signal: "SIGTERM", stderr: { not: "Error" } },
   },
   {
     name: "kill -9 of the driver",

@@ -1,4 +1,5 @@
 import {
+  atExit,
   endDescendants,
   type LaunchResult,
   StartedWorkers,
@@ -24,9 +25,7 @@ export class LocalProvider implements WorkerProvider {
   readonly name = "local";
   readonly #command: (worker: WorkerSpec) => WorkerCommand;
   readonly #workers = new StartedWorkers<WorkerProcess>();
-  readonly #killAll = (): void => {
-    endDescendants(...this.#workers.running.map(({ ancestor }) => ancestor));
-  };
+  #forgetExit: (() => void) | undefined;
 
   constructor(options: LocalProviderOptions = {}) {
     this.#command = options.command ?? (() => [process.execPath, workerFile()]);
@@ -34,7 +33,7 @@ export class LocalProvider implements WorkerProvider {
 
   async open(): Promise<undefined> {
     // The last net: whatever ends this process in an orderly way takes the workers with it.
-    process.on("exit", this.#killAll);
+    this.#forgetExit = atExit(() => endDescendants(...this.#workers.running.map(({ ancestor }) => ancestor)));
   }
 
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]> {
@@ -54,7 +53,7 @@ export class LocalProvider implements WorkerProvider {
   }
 
   async close(): Promise<void> {
-    process.off("exit", this.#killAll);
+    this.#forgetExit?.();
   }
 
   async #spawn(spec: WorkerSpec): Promise<LaunchResult> {
