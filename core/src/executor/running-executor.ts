@@ -9,7 +9,7 @@ import type { EventLog } from "../events/event-log.ts";
 import { type FutureArray, futureArray, MappedFuture, nodesOf, TaskFuture } from "../scheduler/future.ts";
 import { type Inputs, isUnmapped, type Resolved } from "../scheduler/inputs.ts";
 import type { MapSource } from "../scheduler/map-source.ts";
-import type { RunFunction } from "../scheduler/run-function.ts";
+import { DEFAULT_POLICY, type RunFunction } from "../scheduler/run-function.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { TaskFacts } from "../scheduler/task-facts.ts";
 import { resolveTaskOptions, type TaskOptions } from "../scheduler/task-options.ts";
@@ -76,7 +76,7 @@ export class RunningExecutor implements AsyncDisposable {
     this.#refuseIfClosed();
     if (isTask(fn)) return this.#submit(this.#taskWith(fn, options), args);
     const name = options?.name ?? (fn.name || "anonymous");
-    const policy = resolveTaskOptions(name, options ?? {});
+    const policy = options === undefined ? DEFAULT_POLICY : resolveTaskOptions(name, options);
     return this.#submit(this.#variantOf({ taskName: name, fn, policy, site: undefined }), args);
   }
 
@@ -131,10 +131,8 @@ export class RunningExecutor implements AsyncDisposable {
   /** `value` with all futures in it replaced by their values, once they are there. Throws the first error. */
   async wait<T>(value: T): Promise<Resolved<T>> {
     const nested = new NestedFutures<Node>(value, nodesOf);
-    const values = new Map<Node, unknown>();
-    await Promise.all(
-      nested.futures.map(async (node) => void values.set(node, await node.owner.result(node))),
-    );
+    const results = await Promise.all(nested.futures.map((node) => node.owner.result(node)));
+    const values = new Map(nested.futures.map((node, index) => [node, results[index]]));
     return nested.fill((node) => values.get(node)) as Resolved<T>;
   }
 

@@ -80,11 +80,7 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
     const inner = new InnerRuns(flow.name, cancellation.signal);
     if (flow.failFast) cancelWithTasks(inner, events);
     const ended = await runFunction(flow, { parameters: parameters as P, executor, cancellation, inner });
-    for (const name of inner.leave()) {
-      const message = `The flow "${name}" was still running when "${flow.name}", inside which it ran, ended: it is cancelled. Await its run().`;
-      events.emit({ type: "log", at: Date.now(), level: "warn", message });
-    }
-    await inner.ended();
+    await endInner(inner, { flowName: flow.name, events });
     failedRuns = executor.scheduler.failed;
     try {
       const closing = executor.close(ended.name === "Cancelled" ? { graceMs: 0 } : {});
@@ -168,6 +164,20 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
     scheduler.cancelAll("the flow failed");
     await scheduler.idle();
     return failedState(toError(thrown), cancellation);
+  }
+}
+
+/** No inner flow outlives its outer one, which says so of those that nobody waited for. */
+async function endInner(inner: InnerRuns, outer: { flowName: string; events: EventLog }): Promise<void> {
+  const { flowName, events } = outer;
+  for (const name of inner.leave()) {
+    const message = `The flow "${name}" was still running when "${flowName}", inside which it ran, ended: it is cancelled. Await its run().`;
+    events.emit({ type: "log", at: Date.now(), level: "warn", message });
+  }
+  try {
+    await inner.ended();
+  } catch (error) {
+    events.emit({ type: "log", at: Date.now(), level: "error", message: toError(error).message });
   }
 }
 

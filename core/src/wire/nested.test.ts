@@ -183,6 +183,14 @@ test("values that refer to themselves keep their shape, and take no longer than 
   expect(turned.get("a")).toBe("value of a");
 });
 
+test("an object that very many hold is looked at once", () => {
+  const shared = { a };
+  const many = Array.from({ length: 300_000 }, () => [shared]);
+  const filled = nested([many, shared]).filled as [unknown[][], object];
+  expect(filled[1]).toEqual({ a: "value of a" });
+  expect(filled[0].every(([each]) => each === filled[1])).toBe(true);
+});
+
 test("nesting has no limit", () => {
   let deep: unknown = a;
   for (let depth = 0; depth < 20_000; depth++) deep = depth % 2 === 0 ? [deep] : { deep };

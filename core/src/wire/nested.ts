@@ -21,13 +21,14 @@ interface Contents {
   readonly values: readonly unknown[];
 }
 
-/** An object that may hold a future, or is one. */
-interface Place<Future> {
+/** An object that may hold a future. */
+interface Place {
   readonly object: object;
-  readonly future: Future | readonly Future[] | undefined;
-  readonly contents: Contents | undefined;
-  /** Those that hold it. */
-  readonly holders: Place<Future>[];
+  readonly contents: Contents;
+  holdsFuture: boolean;
+  /** What holds it, as far as it was met; most objects are held once. */
+  readonly holder: Place | undefined;
+  readonly otherHolders: Place[];
 }
 
 /** The futures in a value as it is now, and that value with theirs in their places. */
@@ -35,14 +36,16 @@ export class NestedFutures<Future> {
   /** Each once, in the order in which they stand there. */
   readonly futures: readonly Future[];
   readonly #value: unknown;
-  /** The futures, and what holds one at any depth. */
-  readonly #places: readonly Place<Future>[];
+  readonly #found: ReadonlyMap<object, Future | readonly Future[]>;
+  /** What holds a future, at any depth. */
+  readonly #places: readonly Place[];
 
   constructor(value: unknown, lookup: Lookup<Future>) {
-    const found = walk(value, lookup);
+    const { found, places } = walk(value, lookup);
     this.#value = value;
-    this.#places = withHolders(found);
-    this.futures = [...new Set(found.flatMap(({ future }) => future as Future | Future[]))];
+    this.#found = found;
+    this.#places = places;
+    this.futures = [...new Set([...found.values()].flat() as Future[])];
   }
 
   /**
@@ -50,70 +53,87 @@ export class NestedFutures<Future> {
    * holds a future is copied, an instance of a class as one of the same class: its fields, not what is private.
    */
   fill(toValue: (future: Future) => unknown): unknown {
-    if (this.#places.length === 0) return this.#value;
     const copies = new Map<object, unknown>();
+    const copyOf = (value: unknown): unknown => {
+      if (!isObject(value)) return value;
+      const known = copies.get(value);
+      if (known !== undefined) return known;
+      const future = this.#found.get(value);
+      if (future === undefined) return value;
+      if (!Array.isArray(future)) return toValue(future as Future);
+      const list = (future as readonly Future[]).map(toValue);
+      copies.set(value, list);
+      return list;
+    };
     // All of them before any is filled: they may hold each other.
-    for (const { object, future, contents } of this.#places) {
-      if (contents !== undefined) copies.set(object, emptyCopy(object, contents));
-      else if (Array.isArray(future)) copies.set(object, (future as readonly Future[]).map(toValue));
-      else copies.set(object, toValue(future as Future));
-    }
-    const copyOf = (value: unknown): unknown =>
-      copies.has(value as object) ? copies.get(value as object) : value;
-    for (const { object, contents } of this.#places)
-      if (contents !== undefined) fillCopy(copies.get(object) as object, contents, copyOf);
+    for (const { object, contents } of this.#places) copies.set(object, emptyCopy(object, contents));
+    for (const { object, contents } of this.#places) fillCopy(copies.get(object) as object, contents, copyOf);
     return copyOf(this.#value);
   }
 }
 
-/** The places of all futures in `value`. Each object is looked at once, so that no getter is called again. */
-function walk<Future>(value: unknown, lookup: Lookup<Future>): Place<Future>[] {
-  const found: Place<Future>[] = [];
-  /** Undefined for what holds nothing. */
-  const known = new Map<object, Place<Future> | undefined>();
+/** All futures in `value`, and what holds one. Each object is looked at once, so that no getter is called again. */
+function walk<Future>(
+  value: unknown,
+  lookup: Lookup<Future>,
+): { readonly found: ReadonlyMap<object, Future | readonly Future[]>; readonly places: readonly Place[] } {
+  const found = new Map<object, Future | readonly Future[]>();
+  /** Undefined for what holds no object. */
+  const known = new Map<object, Place | undefined>();
   const values: unknown[] = [value];
-  const holders: (Place<Future> | undefined)[] = [undefined];
+  const holders: (Place | undefined)[] = [undefined];
+  const places: Place[] = [];
   // What is found keeps its order: last in, first out, with contents turned around.
   while (values.length > 0) {
     const next = values.pop();
     const holder = holders.pop();
     if (!isObject(next)) continue;
-    let place = known.get(next);
-    if (place === undefined && !known.has(next)) {
-      place = placeOf(next, lookup);
-      known.set(next, place);
-      if (place?.contents === undefined) {
-        if (place !== undefined) found.push(place);
-      } else {
-        for (let index = place.contents.values.length - 1; index >= 0; index--) {
-          values.push(place.contents.values[index]);
-          holders.push(place);
-        }
-      }
+    if (known.has(next)) {
+      const place = known.get(next);
+      if (place === undefined || holder === undefined) continue;
+      if (place.holdsFuture) markHolder(holder, places);
+      else place.otherHolders.push(holder);
+      continue;
     }
-    if (holder !== undefined) place?.holders.push(holder);
+    const future = found.get(next) ?? lookup(next);
+    if (future !== undefined) {
+      found.set(next, future);
+      markHolder(holder, places);
+      continue;
+    }
+    const contents = contentsOf(next);
+    if (!contents?.values.some(isObject)) {
+      known.set(next, undefined);
+      continue;
+    }
+    const place: Place = { object: next, contents, holdsFuture: false, holder, otherHolders: [] };
+    known.set(next, place);
+    for (let index = contents.values.length - 1; index >= 0; index--) {
+      values.push(contents.values[index]);
+      holders.push(place);
+    }
   }
-  return found;
+  return { found, places: places.map(keepContents) };
 }
 
-function placeOf<Future>(object: object, lookup: Lookup<Future>): Place<Future> | undefined {
-  const future = lookup(object);
-  if (future !== undefined) return { object, future, contents: undefined, holders: [] };
-  const contents = contentsOf(object);
-  if (!contents?.values.some(isObject)) return undefined;
-  return { object, future, contents, holders: [] };
+/** A future was found in `holder`, and so in all that hold it. */
+function markHolder(holder: Place | undefined, places: Place[]): void {
+  const open = [holder];
+  while (open.length > 0) {
+    const place = open.pop();
+    if (place === undefined || place.holdsFuture) continue;
+    place.holdsFuture = true;
+    places.push(place);
+    open.push(place.holder);
+    for (const other of place.otherHolders) open.push(other);
+  }
 }
 
-/** With all that hold one of these, or hold one that does. */
-function withHolders<Future>(found: readonly Place<Future>[]): Place<Future>[] {
-  const places = new Set(found);
-  for (const place of places) for (const holder of place.holders) places.add(holder);
-  return [...places].map((place) =>
-    // What becomes of the array later is not in the copy.
-    place.contents?.kind === "array"
-      ? { ...place, contents: { ...place.contents, values: place.contents.values.slice() } }
-      : place,
-  );
+/** What becomes of the array later is not in the copy. */
+function keepContents(place: Place): Place {
+  const { contents } = place;
+  if (contents.kind !== "array") return place;
+  return { ...place, contents: { ...contents, values: contents.values.slice() } };
 }
 
 function contentsOf(object: object): Contents | undefined {
