@@ -196,6 +196,21 @@ test("an event stream that breaks is made again, and nothing is missed", {
   expect(cluster.workers.map(({ id }) => id)).not.toContain(worker!.id);
 });
 
+test("a run that is closed does not wait for an engine that stopped answering", {
+  timeout: 25_000,
+}, async () => {
+  await using proxy = await EngineProxy.start();
+  const { executor, cluster } = await start({ docker: { socketPath: proxy.path } });
+  await cluster.waitForWorkers(1);
+  proxy.hold();
+  cluster.scale(2);
+  for await (const event of cluster.events)
+    if (event.type === "worker" && event.worker === "w-2" && event.state === "launching") break;
+  // Else it takes the deadlines of a launch, of a removal and of a list: a minute and a half.
+  await executor.close();
+  proxy.mend();
+});
+
 /** Resolves when the cluster knows that a worker is gone. */
 async function goneFrom(cluster: Cluster, id: string): Promise<void> {
   for await (const event of cluster.events) {
@@ -210,6 +225,7 @@ class EngineProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isCut = false;
+  #isHeld = false;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -228,8 +244,16 @@ class EngineProxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Lets nothing through, and ends nothing. */
+  hold(): void {
+    this.#isHeld = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   mend(): void {
     this.#isCut = false;
+    this.#isHeld = false;
+    for (const socket of this.#sockets) socket.resume();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -241,6 +265,11 @@ class EngineProxy implements AsyncDisposable {
   #pass(socket: Socket): void {
     if (this.#isCut) {
       socket.destroy();
+      return;
+    }
+    if (this.#isHeld) {
+      this.#sockets.add(socket);
+      socket.on("error", () => {});
       return;
     }
     const { socketPath = "/var/run/docker.sock" } = docker.modem as { socketPath?: string };

@@ -41,7 +41,7 @@ export function makeSchedule(random: () => number, count: number): Schedule {
   const planTask = (): PlannedTask => {
     const lot = random();
     return {
-      waitMs: lot < 0.6 ? 0 : upTo(lot < 0.95 ? 20 : 120),
+      waitMs: lot < 0.5 ? 0 : upTo(lot < 0.9 ? 40 : 200),
       computeMs: random() < 0.85 ? 0 : upTo(10),
       size: SIZES[weighted(random, SIZE_LOTS)],
       fails: random() < 0.06,
@@ -49,7 +49,7 @@ export function makeSchedule(random: () => number, count: number): Schedule {
     };
   };
   const makeStep = (): Step => {
-    switch (weighted(random, [40, 15, 15, 10, 10, 10])) {
+    switch (weighted(random, [30, 20, 10, 10, 20, 10])) {
       case 0:
         return { type: "submit", tasks: [planTask()] };
       case 1:

@@ -95,14 +95,14 @@ const QUESTIONS: Record<
   'show its image "node:24"': (docker, _, signal) =>
     provideImage(docker, { ...image(docker), pull: "missing", signal, engineTimeoutMs: timeoutMs }),
   "attach to the container abc": (docker) =>
-    new WorkerContainer("w-1", { engine: docker, containerId: "abc", engineTimeoutMs: timeoutMs / 3 }).start(
+    new WorkerContainer("w-1", { engine: docker, containerId: "abc", timeoutMs: () => timeoutMs }).start(
       Buffer.from("x"),
     ),
   "mark the container abc": (docker) =>
     new WorkerContainer("w-1", {
       engine: docker,
       containerId: "abc",
-      engineTimeoutMs: timeoutMs / 3,
+      timeoutMs: () => timeoutMs,
     }).renewLease({ at: new Date(), count: 1 }),
 };
 

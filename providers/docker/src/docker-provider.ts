@@ -11,6 +11,7 @@ import {
   type WorkerObservation,
   type WorkerProvider,
   type WorkerSpec,
+  withDeadline,
   workerFile,
 } from "@muster/core";
 import type Docker from "dockerode";
@@ -31,6 +32,8 @@ const DEFAULT_IMAGE = "node:24-bookworm-slim";
 const MAX_LABEL_LENGTH = 200;
 /** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
 const SHARED_MEMORY = 2 * 2 ** 30;
+/** Milliseconds that a launch has from the end of the run on, and after that all else, if it had no answer. */
+const LAST_ANSWER_MS = 2000;
 
 /** What there is between `open` and `close`. */
 interface Opened {
@@ -42,6 +45,14 @@ interface Opened {
   /** The worker's file; undefined when the image has the same. */
   readonly worker: Buffer | undefined;
   readonly leaseTimer: NodeJS.Timeout;
+  /** Fires when launches that are under way must end. */
+  readonly noMoreLaunches: AbortSignal;
+}
+
+/** How long to wait for an answer: so many times the usual time. */
+interface Patience {
+  readonly factor?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Workers as containers of a Docker engine. */
@@ -54,6 +65,7 @@ export class DockerProvider implements WorkerProvider {
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
   #renewals = 0;
+  #isSilent = false;
 
   constructor(settings: DockerSettings) {
     this.#settings = settings;
@@ -99,6 +111,7 @@ export class DockerProvider implements WorkerProvider {
       engineEpochMs,
       worker: image.labels[LABEL.workerHash] === hash ? undefined : worker,
       leaseTimer,
+      noMoreLaunches: soonAfter(run.signal),
     };
   }
 
@@ -148,10 +161,14 @@ export class DockerProvider implements WorkerProvider {
   #ask<T>(
     what: string,
     question: (docker: Docker) => Promise<T>,
-    { factor = 1, signal }: { readonly factor?: number; readonly signal?: AbortSignal } = {},
+    { factor = 1, signal }: Patience = {},
   ): Promise<T> {
-    const timeoutMs = this.#settings.engineTimeoutMs * factor;
-    return askEngine(this.#docker, what, question, { timeoutMs, signal });
+    return askEngine(this.#docker, what, question, { timeoutMs: this.#timeoutMs(factor), signal });
+  }
+
+  /** An engine that had no answer at the end of a run will have none, and somebody waits for the end. */
+  #timeoutMs(factor: number): number {
+    return this.#isSilent ? LAST_ANSWER_MS : this.#settings.engineTimeoutMs * factor;
   }
 
   /** The engine's answer, or one clear sentence. */
@@ -177,23 +194,27 @@ export class DockerProvider implements WorkerProvider {
   }
 
   #container(id: WorkerId, containerId: string): WorkerContainer {
-    const { memory, engineTimeoutMs } = this.#settings;
-    return new WorkerContainer(id, { engine: this.#docker, containerId, memory, engineTimeoutMs });
+    const timeoutMs = (): number => this.#timeoutMs(WORK_FACTOR);
+    const { memory } = this.#settings;
+    return new WorkerContainer(id, { engine: this.#docker, containerId, memory, timeoutMs });
   }
 
   async #start(spec: WorkerSpec): Promise<LaunchResult> {
     const { id } = spec;
     const { open: env, secret } = splitSecrets(spec.env);
+    const { noMoreLaunches: signal, worker: file } = this.#opened!;
     let worker: WorkerContainer | undefined;
     try {
       const make = (docker: Docker) => docker.createContainer(this.#containerOptions(id, env));
-      const container = await this.#ask("create a container", make, { factor: WORK_FACTOR });
+      const container = await this.#ask("create a container", make, { factor: WORK_FACTOR, signal });
       worker = this.#container(id, container.id);
       this.#workers.add(worker);
-      await worker.start(bootstrapInput(secret, this.#opened!.worker));
+      await withDeadline(worker.start(bootstrapInput(secret, file)), `Starting ${id}`, { signal });
     } catch (error) {
       this.#workers.drop(id);
-      await worker?.kill().catch(() => undefined);
+      this.#isSilent ||= signal.aborted;
+      const killing = worker?.kill().catch(() => undefined);
+      if (!signal.aborted) await killing;
       return { id, ok: false, reason: explain(error, this.#address), permanent: isPermanent(error) };
     }
     if (!worker.isOver) this.#workers.tell({ id, phase: "running" });
@@ -261,4 +282,13 @@ export class DockerProvider implements WorkerProvider {
     const ids = new Set(await this.#list());
     for (const worker of before) if (!ids.has(worker.containerId)) worker.over();
   }
+}
+
+/** Fires a moment after another signal. */
+function soonAfter(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const wait = (): void => void setTimeout(() => late.abort(), LAST_ANSWER_MS).unref();
+  if (signal.aborted) wait();
+  else signal.addEventListener("abort", wait, { once: true });
+  return late.signal;
 }

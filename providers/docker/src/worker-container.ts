@@ -8,7 +8,7 @@ import {
   type WorkerObservation,
 } from "@muster/core";
 import type Docker from "dockerode";
-import { type AskOptions, askEngine, WORK_FACTOR } from "./ask-engine.ts";
+import { askEngine } from "./ask-engine.ts";
 import { isGone } from "./engine-errors.ts";
 import type { ContainerEvent } from "./engine-events.ts";
 import { putLease, type Renewal } from "./lease-file.ts";
@@ -29,8 +29,8 @@ export interface WorkerContainerOptions {
   readonly containerId: string;
   /** Its limit, in bytes. */
   readonly memory?: number | undefined;
-  /** Milliseconds that the engine has for an answer. */
-  readonly engineTimeoutMs: number;
+  /** Milliseconds that the engine has to do something with it. */
+  readonly timeoutMs: () => number;
 }
 
 /** One worker's container, from its creation to its removal, which the engine does by itself when it ends. */
@@ -42,7 +42,7 @@ export class WorkerContainer implements StartedWorker {
   readonly #engine: Docker;
   /** In the engine's own words. */
   readonly containerId: string;
-  readonly #patience: AskOptions;
+  readonly #timeoutMs: () => number;
   readonly #memory: number | undefined;
   readonly #end = Promise.withResolvers<WorkerObservation>();
   #exitCode: number | undefined;
@@ -56,7 +56,7 @@ export class WorkerContainer implements StartedWorker {
     this.id = id;
     this.#engine = options.engine;
     this.containerId = options.containerId;
-    this.#patience = { timeoutMs: options.engineTimeoutMs * WORK_FACTOR };
+    this.#timeoutMs = options.timeoutMs;
     this.#memory = options.memory;
     this.ended = this.#end.promise;
   }
@@ -123,12 +123,8 @@ export class WorkerContainer implements StartedWorker {
   #ask<T>(verb: string, question: (container: Docker.Container) => Promise<T>): Promise<T> {
     const { containerId } = this;
     const what = `${verb} the container ${containerId.slice(0, 12)}`;
-    return askEngine(
-      this.#engine,
-      what,
-      (docker) => question(docker.getContainer(containerId)),
-      this.#patience,
-    );
+    const asked = (docker: Docker) => question(docker.getContainer(containerId));
+    return askEngine(this.#engine, what, asked, { timeoutMs: this.#timeoutMs() });
   }
 
   #catchOutput(stream: Duplex & { unref?(): void }): void {
