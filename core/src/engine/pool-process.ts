@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { type Ancestor, endDescendantsSoon, killGroup } from "../base/descendants.ts";
 import { type RunningProgram, startProgram } from "../base/start-program.ts";
 import { workerMark } from "../cluster/worker-env.ts";
@@ -53,10 +52,11 @@ export class PoolProcess {
   }
 }
 
-async function endOf(child: RunningProgram): Promise<WorkerDeath> {
+function endOf(child: RunningProgram): Promise<WorkerDeath> {
   const lines = lastLines(child);
-  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-  return { ...howItEnded(code, signal), lastLines: lines() };
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ ...howItEnded(code, signal), lastLines: lines() }));
+  });
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): Omit<WorkerDeath, "lastLines"> {

@@ -18,21 +18,25 @@ const SILENCE_MS = 3000;
 const EXIT_MS = 500;
 const EXIT_CHECK_MS = 20;
 
-/** Knows whether the driver lives. One that gives no sign of life for `deathTimeoutMs` is given up. */
+/**
+ * Knows whether the driver lives. One that gives no sign of life for `deathTimeoutMs` is given up; time in which this
+ * process did not run itself, since it was stopped or the machine was busy, says nothing of the driver.
+ */
 export class DriverWatch {
   readonly #options: DriverWatchOptions;
-  #heardAt: number;
+  #silentMs = 0;
+  #lookedAt: number;
   #timer: Timer;
 
   constructor(options: DriverWatchOptions) {
     this.#options = options;
-    this.#heardAt = options.clock.now();
+    this.#lookedAt = options.clock.now();
     this.#timer = this.#schedule();
   }
 
   /** Something came from the driver. */
   heard(): void {
-    this.#heardAt = this.#options.clock.now();
+    this.#silentMs = 0;
   }
 
   close(): void {
@@ -55,10 +59,12 @@ export class DriverWatch {
 
   async #check(): Promise<void> {
     const { clock, deathTimeoutMs, lost, pulse } = this.#options;
-    const silentMs = clock.now() - this.#heardAt;
-    if (silentMs >= Math.min(SILENCE_MS, deathTimeoutMs / 2) && (await pulse.feel()) === "alive")
-      this.heard();
-    if (clock.now() - this.#heardAt >= deathTimeoutMs) lost();
+    const now = clock.now();
+    this.#silentMs += Math.min(now - this.#lookedAt, 2 * CHECK_MS);
+    this.#lookedAt = now;
+    const isSilent = this.#silentMs >= Math.min(SILENCE_MS, deathTimeoutMs / 2);
+    if (isSilent && (await pulse.feel()) === "alive") this.heard();
+    if (this.#silentMs >= deathTimeoutMs) lost();
     else this.#timer = this.#schedule();
   }
 }

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { type Clock, SimulatedClock } from "../base/clock.ts";
+import { DriverWatch } from "./driver-watch.ts";
+
+/** A watch over a driver of which nothing is heard, in simulated time. */
+class SilentDriver {
+  readonly simulated = new SimulatedClock();
+  /** Time that passed while this process did not run. */
+  stoppedMs = 0;
+  lost = 0;
+  readonly watch: DriverWatch;
+
+  constructor(deathTimeoutMs: number) {
+    const { simulated } = this;
+    const clock: Clock = {
+      now: () => simulated.now() + this.stoppedMs,
+      wallTime: () => 0,
+      after: (delayMs, callback) => simulated.after(delayMs, callback),
+    };
+    const pulse = { feel: () => Promise.resolve("silent" as const) };
+    this.watch = new DriverWatch({ clock, deathTimeoutMs, pulse, lost: () => this.lost++ });
+  }
+}
+
+test("a driver that is silent for the whole time is given up", async () => {
+  const driver = new SilentDriver(5000);
+  await driver.simulated.advance(4000);
+  expect(driver.lost).toBe(0);
+  await driver.simulated.advance(2000);
+  expect(driver.lost).toBe(1);
+});
+
+test("a worker that was stopped itself does not take its driver for dead", async () => {
+  const driver = new SilentDriver(5000);
+  await driver.simulated.advance(900);
+  driver.stoppedMs = 40_000;
+  await driver.simulated.advance(200);
+  expect(driver.lost).toBe(0);
+  driver.watch.heard();
+  await driver.simulated.advance(4000);
+  expect(driver.lost).toBe(0);
+});
