@@ -8,8 +8,8 @@ import type {
   RecallMessage,
   RunMessage,
 } from "../wire/protocol.ts";
-import { type BlobMessage, Lane, type LaneSink } from "./lane.ts";
-import type { BlobPlace, ThreadCode, ThreadLink, ToThread } from "./thread-messages.ts";
+import { Lane, type LaneSink } from "./lane.ts";
+import type { BlobMessage, BlobPlace, ThreadCode, ThreadLink, ToThread } from "./thread-messages.ts";
 import { workerFile } from "./worker-file.ts";
 
 /** What lanes need from the side that they are linked to. */

@@ -61,3 +61,5 @@ export type FromThread =
   | { readonly type: "blobGet"; readonly id: string }
   /** The thread wrote this blob to its directory; an answer says when the engine has it. */
   | { readonly type: "blobPut"; readonly id: string };
+
+export type BlobMessage = Extract<FromThread, { type: "blobGet" | "blobPut" }>;
