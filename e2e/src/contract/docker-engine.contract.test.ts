@@ -197,7 +197,7 @@ test("an event stream that breaks is made again, and nothing is missed", {
 });
 
 test("a run that is closed does not wait for an engine that stopped answering", {
-  timeout: 25_000,
+  timeout: 40_000,
 }, async () => {
   await using proxy = await EngineProxy.start();
   const { executor, cluster } = await start({ docker: { socketPath: proxy.path } });

@@ -53,6 +53,7 @@ test.each(seeds)(`lives on ${place}, seed %i`, async (seed) => {
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, liveOn));
   wrong.push(...blobDirectoriesOf(process.pid).map((directory) => `${directory} is left`));
-  console.log(`MUSTER_SEED=${seed}, ${place}: ${JSON.stringify(sums)}`);
+  const found = wrong.length === 0 ? "" : `, wrong:\n${wrong.join("\n")}`;
+  console.log(`MUSTER_SEED=${seed}, ${place}: ${JSON.stringify(sums)}${found}`);
   expect(wrong.join("\n"), `MUSTER_SEED=${seed}`).toBe("");
 });

@@ -97,6 +97,7 @@ export async function live({ name, place, schedule, ledger }: Life): Promise<Lif
         cluster()?.scale(step.workers);
         return;
       case "kill": {
+        await new Promise((resolve) => setTimeout(resolve, step.afterMs));
         const workers = processesWith(`MUSTER_RUN_ID=${runId}`, "MUSTER_WORKER_ID");
         const victim = workers[step.which % Math.max(workers.length, 1)];
         if (victim === undefined) return;

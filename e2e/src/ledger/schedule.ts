@@ -5,8 +5,8 @@ export type Step =
   /** Waits until a task has settled: the one with this number, counted from the last. */
   | { readonly type: "wait"; readonly back: number }
   | { readonly type: "scale"; readonly workers: number }
-  /** A worker is killed: the one with this number among those that there are. */
-  | { readonly type: "kill"; readonly which: number }
+  /** A worker is killed, the one with this number among those that there are, after some milliseconds. */
+  | { readonly type: "kill"; readonly which: number; readonly afterMs: number }
   /** Milliseconds in which nothing is done to it. */
   | { readonly type: "pause"; readonly ms: number };
 
@@ -59,7 +59,7 @@ export function makeSchedule(random: () => number, count: number): Schedule {
       case 3:
         return { type: "scale", workers: upTo(4) };
       case 4:
-        return { type: "kill", which: upTo(4) };
+        return { type: "kill", which: upTo(4), afterMs: upTo(30) };
       default:
         return { type: "pause", ms: upTo(40) };
     }

@@ -32,8 +32,10 @@ const DEFAULT_IMAGE = "node:24-bookworm-slim";
 const MAX_LABEL_LENGTH = 200;
 /** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
 const SHARED_MEMORY = 2 * 2 ** 30;
-/** Milliseconds that a launch has from the end of the run on, and after that all else, if it had no answer. */
-const LAST_ANSWER_MS = 2000;
+/** Milliseconds that a launch has from the end of the run on: what an engine under load makes later would be left. */
+const LAST_LAUNCH_MS = 10_000;
+/** If it had no answer, milliseconds that all else has. */
+const LAST_ANSWER_MS = 3000;
 
 /** What there is between `open` and `close`. */
 interface Opened {
@@ -287,7 +289,7 @@ export class DockerProvider implements WorkerProvider {
 /** Fires a moment after another signal. */
 function soonAfter(signal: AbortSignal): AbortSignal {
   const late = new AbortController();
-  const wait = (): void => void setTimeout(() => late.abort(), LAST_ANSWER_MS).unref();
+  const wait = (): void => void setTimeout(() => late.abort(), LAST_LAUNCH_MS).unref();
   if (signal.aborted) wait();
   else signal.addEventListener("abort", wait, { once: true });
   return late.signal;
