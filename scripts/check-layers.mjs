@@ -10,6 +10,7 @@ const LAYERS = {
   base: [],
   contracts: ["base"],
   events: ["base", "contracts"],
+  printing: ["base", "contracts", "events"],
   "engine contract": ["base", "contracts", "events"],
   "worker contract": ["base", "events"],
   wire: ["base", "contracts", "events"],
@@ -24,12 +25,12 @@ const LAYERS = {
   cluster: ["base", "contracts", "events", "worker contract"],
   executor: [
     ...["base", "contracts", "events", "engine contract", "worker contract"],
-    ...["wire", "code", "engine", "scheduler", "cluster"],
+    ...["wire", "code", "engine", "scheduler", "cluster", "printing"],
   ],
-  flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor"],
+  flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor", "printing"],
   "worker program": ["base", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
   testing: ["base", "contracts", "events", "context", "scheduler", "cluster", "executor", "flow"],
-  cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow"],
+  cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow", "printing"],
 };
 /** Files that are of another layer than their folder. */
 const PLACES = {

@@ -26,6 +26,7 @@ export {
   startProgram,
 } from "./base/start-program.ts";
 export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
+export { Reporter, type ReporterOptions } from "./cli/reporter.ts";
 export * from "./cluster/index.ts";
 export type {
   ClusterEvent,

@@ -10,8 +10,8 @@ import {
   listLeases,
 } from "../cluster/leases.ts";
 import { importFrom } from "../code/injected.ts";
+import { formatDuration, formatPlural } from "../printing/format.ts";
 import { EXIT_CODE } from "./exit-code.ts";
-import { formatDuration, formatPlural } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Providers that can leave something behind. Those that are not installed cannot have. */

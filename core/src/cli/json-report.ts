@@ -74,7 +74,8 @@ function jsonError(error: Error, depth: number): JsonError {
   };
 }
 
-function jsonValue(_key: string, value: unknown): unknown {
+/** For `JSON.stringify`: what it cannot say by itself. */
+export function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Map || value instanceof Set) return [...value];
   return value;

@@ -165,9 +165,28 @@ test("no command at all shows the help and is bad usage", async () => {
 
 test("a flow that succeeds ends with 0 and a summary, and its own output goes to stdout", async () => {
   const { exitCode, stdout, stderr } = await muster(["run", "add.ts", "-p", "numbers=[1,2,3]"]);
-  expect(stdout).toBe("the flow's own output\n");
-  expect(stderr).toMatch(/^Success sum\nresult: 6\n3 tasks in /m);
+  expect(stdout).toBe("the flow's own output\n6\n");
+  expect(stderr).toMatch(/^Success sum\n3 tasks in /m);
   expect(exitCode).toBe(0);
+});
+
+test.each([
+  ["text", '"hello\\nyou"', "hello\nyou\n"],
+  [
+    "an object longer than a line",
+    "{ a: Array.from({ length: 300 }, (_, n) => n), m: new Map([[1, 2n]]) }",
+    `${JSON.stringify({ a: Array.from({ length: 300 }, (_, n) => n), m: [[1, "2"]] })}\n`,
+  ],
+  ["bytes", "Buffer.from([104, 105])", "hi"],
+  ["nothing", "undefined", ""],
+  ["a cycle", "(() => { const a: any = {}; a.a = a; return a; })()", "<ref *1> { a: [Circular *1] }\n"],
+])("in a pipe, stdout gets the whole result: %s", async (_what, value, printed) => {
+  await writeFile(
+    join(project, "gives.ts"),
+    `import { flow } from "@muster/core"; export default flow("gives", () => (${value}));`,
+  );
+  const { stdout } = await muster(["run", "gives.ts"]);
+  expect(stdout).toBe(printed);
 });
 
 test("--json gives one line on stdout, and everything else goes to stderr", async () => {

@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import type { Progress } from "../events/progress.ts";
 import type { FailedTask, State } from "../flow/index.ts";
-import type { Colors } from "./colors.ts";
+import type { Colors } from "../printing/colors.ts";
+import { formatCount } from "../printing/format.ts";
+import { cutText, printable } from "../printing/text-width.ts";
 import { describeError } from "./describe-error.ts";
 import { kindsOfFailure } from "./failed-tasks.ts";
-import { formatCount } from "./format.ts";
 import { formatSummary } from "./summary.ts";
-import { cutText, printable } from "./text-width.ts";
 
 export interface Outcome {
   readonly flowName: string;
@@ -19,6 +19,8 @@ export interface OutcomeView {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly colors: Colors;
+  /** `false` where it is printed elsewhere. @default true */
+  readonly showResult?: boolean;
   /** Width of the terminal: the result is cut to it. */
   readonly columns: number;
 }
@@ -39,8 +41,8 @@ export function formatOutcome(outcome: Outcome, view: OutcomeView): string {
 }
 
 /** One line: enough to see that it is the right thing. Who wants all of it has `--json`. */
-function resultLines({ result }: State, { columns }: OutcomeView): string[] {
-  if (result === undefined) return [];
+function resultLines({ result }: State, { columns, showResult = true }: OutcomeView): string[] {
+  if (result === undefined || !showResult) return [];
   const text = inspect(result, {
     depth: 2,
     breakLength: Infinity,

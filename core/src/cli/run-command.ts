@@ -1,11 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { LOG_LEVELS } from "./log-line.ts";
+import { LOG_LEVELS } from "../printing/log-line.ts";
 import { addParameter } from "./parameters.ts";
 import { type RunFlowFileOptions, runFlowFile } from "./run-flow-file.ts";
 
 const HELP = `
 The flow runs in this process, its tasks where the flow's executor says. Ctrl-C, SIGTERM and
 SIGHUP cancel the run; a second one ends the command within two seconds.
+
+In a pipe or a file, stdout gets the whole result: text and bytes as they are, all else as one line of JSON. What the
+flow itself prints comes before it; --json keeps the two apart. Progress and log lines go to stderr.
 
 Exit codes: 0 Success, 1 a failed flow, 2 bad usage, 130 cancelled.
 

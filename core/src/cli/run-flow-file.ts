@@ -1,19 +1,13 @@
-import type { BundleUnit } from "../code/code-unit.ts";
 import { loadFlowFile } from "../code/load-flow-file.ts";
-import type { LogLevel, MusterEvent } from "../events/event.ts";
-import { Progress } from "../events/progress.ts";
-import type { State } from "../flow/index.ts";
+import type { LogLevel } from "../events/event.ts";
 import { onInterrupt } from "../flow/interrupts.ts";
-import { colorsFor } from "./colors.ts";
+import { guardOutput } from "../flow/output-guard.ts";
 import { EventsFile } from "./events-file.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { type AnyFlow, parseFlowAddress, selectFlow } from "./flow-file.ts";
-import { formatJsonReport } from "./json-report.ts";
-import { formatOutcome } from "./outcome.ts";
-import { PlainProgress } from "./plain-progress.ts";
-import type { ProgressPrinter } from "./progress-printer.ts";
+import { parseFlowAddress, selectFlow } from "./flow-file.ts";
+import { formatResult } from "./print-result.ts";
 import { redirectStdout } from "./redirect-stdout.ts";
-import { TerminalProgress } from "./terminal-progress.ts";
+import { Reporter } from "./reporter.ts";
 import { useWorkers } from "./use-workers.ts";
 
 export interface RunFlowFileOptions {
@@ -27,9 +21,6 @@ export interface RunFlowFileOptions {
   readonly events?: string;
 }
 
-/** Width of a line where there is no terminal. */
-const PLAIN_COLUMNS = 120;
-
 /**
  * Runs the flow of a file, shows how it goes, and says how it ended.
  *
@@ -39,55 +30,36 @@ const PLAIN_COLUMNS = 120;
  */
 export async function runFlowFile(text: string, options: RunFlowFileOptions): Promise<number> {
   const address = parseFlowAddress(text);
+  // As long as this command lives: `| head -1` is no reason to fail.
+  guardOutput();
   using eventsFile = options.events === undefined ? undefined : new EventsFile(options.events);
-  const live = canDrawInPlace();
-  const writeToStdout = options.json ? redirectStdout() : undefined;
+  // Whatever reads it gets all of the result; a person sees that it is the right thing.
+  const isRead = !options.json && !process.stdout.isTTY;
+  const write = options.json ? redirectStdout() : undefined;
 
   const { namespace, unit } = await loadFlowFile(address.file);
   const flow = selectFlow(namespace, address);
   if (options.workers !== undefined) useWorkers(flow, options.workers);
 
-  const progress = new Progress();
-  const readers = [progress, ...(eventsFile ? [eventsFile] : [])];
-  const state = await runShown(flow, { options, unit, progress, readers, live });
-
-  const { stderr } = process;
-  const view = { now: Date.now(), colors: colorsFor(stderr), columns: stderr.columns ?? PLAIN_COLUMNS };
-  console.error(
-    formatOutcome(
-      { flowName: flow.name, state, failedTasks: state.taskStates?.failed ?? [], progress },
-      view,
-    ),
-  );
-  writeToStdout?.(`${formatJsonReport(state, progress, view.now)}\n`);
-  return exitCodeOf(state.name);
-}
-
-interface Show {
-  readonly options: RunFlowFileOptions;
-  /** What the flow was imported from. */
-  readonly unit: BundleUnit;
-  readonly progress: Progress;
-  /** What else reads the events, before they are shown. */
-  readonly readers: readonly { record(event: MusterEvent): void }[];
-  /** Draw in place, not line by line. */
-  readonly live: boolean;
-}
-
-async function runShown(flow: AnyFlow, show: Show): Promise<State> {
-  const { options, readers, unit } = show;
-  using printer = createPrinter(show);
+  using reporter = new Reporter({
+    ...(write && { kind: "json", write }),
+    logLevel: options.logLevel,
+    showResult: !isRead,
+  });
   tellHowToForce();
-  return await flow.run({
+  const state = await flow.run({
     parameters: Object.fromEntries(options.parameter ?? []),
     context: { image: options.image },
     logLevel: options.logLevel,
     unit,
     onEvent: (event) => {
-      for (const reader of readers) reader.record(event);
-      printer.record(event);
+      eventsFile?.record(event);
+      reporter.onEvent(event);
     },
   });
+  reporter.finish(state);
+  if (isRead && state.isSuccess()) process.stdout.write(formatResult(state.result));
+  return exitCodeOf(state.name);
 }
 
 /**
@@ -98,16 +70,4 @@ function tellHowToForce(): void {
   onInterrupt((_signal, count) => {
     if (count === 1) console.error("Cancelling: running tasks may clean up. Ctrl-C again ends them at once.");
   });
-}
-
-function createPrinter({ progress, options, live }: Show): ProgressPrinter {
-  const { stdout, stderr } = process;
-  const common = { progress, logLevel: options.logLevel, colors: colorsFor(stderr) };
-  return live
-    ? new TerminalProgress({ ...common, stream: stderr, streams: [stdout, stderr] })
-    : new PlainProgress({ ...common, writeLine: (line) => stderr.write(`${line}\n`) });
-}
-
-function canDrawInPlace(): boolean {
-  return process.stdout.isTTY && process.stderr.isTTY && process.env["TERM"] !== "dumb";
 }

@@ -1,5 +1,5 @@
 import type { Progress } from "../events/progress.ts";
-import { formatCount, formatDuration, formatPlural } from "./format.ts";
+import { formatCount, formatDuration, formatPlural } from "../printing/format.ts";
 
 /** `12,345 tasks in 3.2 s (3,858/s) · cluster booted in 85 ms, gone in 12 ms`. */
 export function formatSummary(progress: Progress, now: number): string {

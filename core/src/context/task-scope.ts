@@ -64,6 +64,7 @@ export class TaskScope implements Context {
         worker: this.#run.workerId,
         task: this.taskName,
         taskRun: this.#id,
+        attempt: this.attempt,
       }),
     );
     return this.#logger;

@@ -89,6 +89,8 @@ export interface LogEvent {
   /** Name of the task that logged it. */
   readonly task?: string;
   readonly taskRun?: number;
+  /** Of the task: 1 for the first. */
+  readonly attempt?: number;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 

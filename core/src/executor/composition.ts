@@ -11,6 +11,7 @@ import { type Ids, randomIds } from "../base/ids.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EventLog } from "../events/event-log.ts";
+import { logPrinter } from "../printing/log-printer.ts";
 import { nodesOf } from "../scheduler/future.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { CodeShipper } from "./code-shipper.ts";
@@ -39,6 +40,7 @@ const RUN_FACTS: OptionNames<RunFacts> = {
   parameters: true,
   logLevel: true,
   events: true,
+  log: true,
   signal: true,
   failFast: true,
   flowSite: true,
@@ -81,7 +83,7 @@ export function compose(blueprint: Blueprint): Composition {
   container.registerInstance(CLOCK, systemClock);
   container.registerInstance(IDS, randomIds);
   container.registerInstance(CLUSTER, { cluster: blueprint.cluster });
-  once(EVENTS, (from) => from.resolve(RUN).events ?? new EventLog());
+  once(EVENTS, (from) => eventsOf(from.resolve(RUN)));
   once(ENGINE, (from) => blueprint.engine(foundation(from)));
   once(SHIPPER, (from) => {
     const run = from.resolve(RUN);
@@ -126,6 +128,14 @@ export function compose(blueprint: Blueprint): Composition {
 
 function runName({ runId, flowName }: RunFacts): string {
   return flowName === undefined ? "its executor's run" : `the run ${runId} of the flow "${flowName}"`;
+}
+
+/** Where nobody hears what is said, it is printed. */
+function eventsOf({ events, log = true, logLevel = "info" }: RunFacts): EventLog {
+  if (events !== undefined) return events;
+  const own = new EventLog();
+  if (log) own.subscribe(logPrinter(logLevel));
+  return own;
 }
 
 function foundation(from: DependencyContainer): Foundation {

@@ -10,7 +10,10 @@ export interface RunFacts {
   readonly image?: string | undefined;
   readonly parameters?: unknown;
   readonly logLevel?: LogLevel;
+  /** Where it is told what happens. @default a log of its own */
   readonly events?: EventLog;
+  /** Without `events`: prints log lines on stderr. @default true */
+  readonly log?: boolean;
   /** Ends the start early. */
   readonly signal?: AbortSignal | undefined;
   /** Ends all tasks once one failed for good. */

@@ -17,6 +17,7 @@ const RUN_OPTIONS: OptionNames<RunOptions<unknown>> = {
   signal: true,
   handleSignals: true,
   onEvent: true,
+  log: true,
   logLevel: true,
   unit: true,
 };
@@ -46,6 +47,7 @@ export function checkRunOptions<P>(options: RunOptions<P>, name: string): void {
   const where = `Flow "${name}".run()`;
   checkOptionNames(options, RUN_OPTIONS, { where });
   checkBoolean(options.handleSignals, true, "handleSignals");
+  checkBoolean(options.log, true, "log");
   checkText(options.context?.image, "context.image");
   const { context = {}, logLevel = "info", onEvent, signal } = options;
   checkOptionNames(context, ["image"], { where: `${where}: context`, path: "context" });

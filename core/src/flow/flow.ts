@@ -41,10 +41,19 @@ export interface RunOptions<P> {
   };
   /** Cancels the run. */
   signal?: AbortSignal | undefined;
-  /** Ctrl-C and SIGTERM cancel the run; a second one ends tasks at once. @default true */
+  /**
+   * Ctrl-C, SIGTERM and SIGHUP (a closed terminal) cancel the run; a second one ends tasks at once, and the process within
+   * two seconds, whatever the flow does. Once the run has ended, the process ends as the signal would have ended it without
+   * a run, unless the program has a handler of its own for it. @default true
+   */
   handleSignals?: boolean;
   /** Hears everything that happens, as it happens. */
   onEvent?: (event: MusterEvent) => void;
+  /**
+   * Prints log lines on stderr, with their time, level, task and attempt.
+   * @default true, unless `onEvent` hears of them
+   */
+  log?: boolean;
   /** The least important log lines to hear of. @default "info" */
   logLevel?: LogLevel;
   /** @internal what the driver was imported from, with `muster run` */

@@ -6,6 +6,7 @@ import { contextStorage } from "../context/context.ts";
 import type { StateName } from "../events/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
+import { logPrinter } from "../printing/log-printer.ts";
 import { type Failure, rootFailure } from "../scheduler/errors.ts";
 import type { TaskRun } from "../scheduler/task-run.ts";
 import { Cancellation } from "./cancellation.ts";
@@ -29,6 +30,7 @@ export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): P
   const image = options.context?.image ?? process.env["MUSTER__CONTEXT__IMAGE"];
   const events = new EventLog();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
+  if (options.log ?? options.onEvent === undefined) events.subscribe(logPrinter(logLevel));
   const counter = new TaskStateCounter(events);
   const { enclosures, left } = enterFlow(flow.name);
   const cancellation = new Cancellation({

@@ -79,7 +79,7 @@ export function checkLog(events: unknown): readonly LogEvent[] {
 
 function isLogEvent(event: unknown): event is LogEvent {
   if (!isRecord(event)) return false;
-  const { type, at, level, message, worker, task, taskRun, data } = event;
+  const { type, at, level, message, worker, task, taskRun, attempt, data } = event;
   return (
     type === "log" &&
     Number.isFinite(at) &&
@@ -88,6 +88,7 @@ function isLogEvent(event: unknown): event is LogEvent {
     (worker === undefined || typeof worker === "string") &&
     (task === undefined || typeof task === "string") &&
     (taskRun === undefined || Number.isInteger(taskRun)) &&
+    (attempt === undefined || Number.isInteger(attempt)) &&
     (data === undefined || isRecord(data))
   );
 }

@@ -7,7 +7,11 @@ import type { ProgressPrinter, ProgressPrinterOptions } from "./progress-printer
 import { countsText, finishedOf, workersText } from "./progress-view.ts";
 import { printable } from "./text-width.ts";
 
+/** The first line comes after this; each next one waits longer than the one before. */
 const INTERVAL_MS = 1000;
+const BACK_OFF = 1.5;
+/** After so long without a line there is one, which says what has run longest. */
+const SILENCE_MS = 30_000;
 /** Failures that are told at once; more of them within one interval are only counted. */
 const MAX_FAILURES_AN_INTERVAL = 5;
 const MAX_NAMES = 4;
@@ -18,23 +22,33 @@ export interface PlainProgressOptions extends ProgressPrinterOptions {
   readonly clock?: Clock;
 }
 
-/** Lines for a log file: one a second while tasks go on, and one for whatever somebody would want to know at once. */
+/**
+ * Lines for a log file: ever fewer of them while tasks go on, one after half a minute of silence, with the task that has
+ * run longest, and one for whatever somebody would want to know at once.
+ */
 export class PlainProgress implements ProgressPrinter {
   readonly #options: PlainProgressOptions;
   readonly #clock: Clock;
   #timer: Timer | undefined;
+  #silence: Timer | undefined;
   #printedVersion = 0;
+  #printedAt: number;
+  #gapMs = INTERVAL_MS;
+  /** Tasks that run, those that began first at first. */
+  readonly #running = new Map<number, { readonly name: string; readonly at: number }>();
   #failures = 0;
 
   constructor(options: PlainProgressOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#printedAt = this.#clock.now();
   }
 
   record(event: MusterEvent): void {
     switch (event.type) {
       case "log":
         if (isLogged(event.level, this.#options.logLevel)) {
+          this.#printedAt = this.#clock.now();
           this.#options.writeLine(formatLogLine(event, this.#options.colors));
         }
         return;
@@ -45,6 +59,9 @@ export class PlainProgress implements ProgressPrinter {
         if (event.state === "gone" && event.expected !== true) this.#print(event.at, lostText(event));
         break;
       case "task":
+        if (event.state === "Running")
+          this.#running.set(event.id, { name: event.name, at: this.#clock.now() });
+        else this.#running.delete(event.id);
         if (event.state === "Failed" || event.state === "Crashed") this.#recordFailure(event);
         break;
       case "scaling":
@@ -53,11 +70,13 @@ export class PlainProgress implements ProgressPrinter {
       default:
         event satisfies never;
     }
-    this.#timer ??= this.#clock.after(INTERVAL_MS, () => this.#printProgress(), { keepAlive: false });
+    this.#timer ??= this.#after(this.#gapMs, () => this.#printProgress());
+    this.#silence ??= this.#after(SILENCE_MS, () => this.#breakSilence());
   }
 
   [Symbol.dispose](): void {
     this.#timer?.cancel();
+    this.#silence?.cancel();
   }
 
   #recordFailure(event: TaskEvent): void {
@@ -70,16 +89,43 @@ export class PlainProgress implements ProgressPrinter {
     );
   }
 
+  #after(delayMs: number, action: () => void): Timer {
+    return this.#clock.after(delayMs, action, { keepAlive: false });
+  }
+
   #printProgress(): void {
     this.#timer = undefined;
-    const { progress } = this.#options;
-    if (progress.version === this.#printedVersion) return;
-    this.#printedVersion = progress.version;
     this.#failures = 0;
-    this.#print(this.#clock.wallTime(), progressText(progress));
+    if (this.#options.progress.version !== this.#printedVersion) this.#printCounts("");
+  }
+
+  #breakSilence(): void {
+    const silentMs = this.#clock.now() - this.#printedAt;
+    let leftMs = Math.max(SILENCE_MS, this.#gapMs) - silentMs;
+    if (leftMs <= 0) {
+      this.#gapMs = Math.max(SILENCE_MS, this.#gapMs);
+      this.#printCounts(this.#longest());
+      leftMs = this.#gapMs;
+    }
+    this.#silence = this.#after(leftMs, () => this.#breakSilence());
+  }
+
+  #printCounts(rest: string): void {
+    const { progress } = this.#options;
+    this.#printedVersion = progress.version;
+    this.#print(this.#clock.wallTime(), `${progressText(progress)}${rest}`);
+    this.#gapMs *= BACK_OFF;
+  }
+
+  /** ` · hash#17 has run longest: 45.0 s`. */
+  #longest(): string {
+    for (const [id, { name, at }] of this.#running)
+      return ` · ${printable(name)}#${id} has run longest: ${formatDuration(this.#clock.now() - at)}`;
+    return "";
   }
 
   #print(at: number, text: string): void {
+    this.#printedAt = this.#clock.now();
     this.#options.writeLine(`${this.#options.colors.dim(formatTime(at))} ${text}`);
   }
 }

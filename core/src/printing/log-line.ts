@@ -9,7 +9,7 @@ export function isLogged(level: LogLevel, threshold: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold);
 }
 
-/** `09:03:07 info  count-words#17 (w-2): hello { n: 1 }`. */
+/** `09:03:07 info  count-words#17 (attempt 1, w-2): hello { n: 1 }`. */
 export function formatLogLine(event: LogEvent, colors: Colors): string {
   const level = levelPaint(event.level, colors)(event.level.padEnd(5));
   const source = sourceOf(event);
@@ -17,10 +17,14 @@ export function formatLogLine(event: LogEvent, colors: Colors): string {
   return `${colors.dim(formatTime(event.at))} ${level} ${source === "" ? "" : colors.dim(`${source}: `)}${event.message}${data}`;
 }
 
-function sourceOf({ task, taskRun, worker }: LogEvent): string {
+function sourceOf({ task, taskRun, attempt, worker }: LogEvent): string {
   const taskName = task === undefined ? "" : taskRun === undefined ? task : `${task}#${taskRun}`;
-  if (worker === undefined) return taskName;
-  return taskName === "" ? worker : `${taskName} (${worker})`;
+  if (taskName === "") return worker ?? "";
+  const facts = [
+    ...(attempt === undefined ? [] : [`attempt ${attempt}`]),
+    ...(worker === undefined ? [] : [worker]),
+  ];
+  return facts.length === 0 ? taskName : `${taskName} (${facts.join(", ")})`;
 }
 
 function levelPaint(level: LogLevel, colors: Colors): (text: string) => string {

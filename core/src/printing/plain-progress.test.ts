@@ -25,7 +25,7 @@ function plainProgress() {
   return { lines, clock, record, task, printer };
 }
 
-test("tasks give one line a second, and none while nothing changes", async () => {
+test("tasks give lines that come ever more slowly, and none while nothing changes", async () => {
   const { lines, clock, task } = plainProgress();
   for (let id = 1; id <= 100; id++) task(id, "Pending");
   for (let id = 1; id <= 40; id++) task(id, "Running");
@@ -33,8 +33,32 @@ test("tasks give one line a second, and none while nothing changes", async () =>
   expect(lines).toEqual([]);
   await clock.advance(100);
   expect(lines).toEqual(["hash 0/100  40 running · workers: no cluster"]);
-  await clock.advance(60_000);
+  await clock.advance(20_000);
   expect(lines).toHaveLength(1);
+  const times: number[] = [];
+  for (let second = 0; second < 60; second++) {
+    const before = lines.length;
+    task(1000 + second, "Pending");
+    await clock.advance(1000);
+    if (lines.length > before) times.push(second);
+  }
+  const gaps = times.slice(1).map((time, index) => time - times[index]!);
+  expect(gaps.length).toBeGreaterThan(4);
+  expect(gaps).toEqual([...gaps].sort((a, b) => a - b));
+});
+
+test("after half a minute of silence there is a line that says what has run longest", async () => {
+  const { lines, clock, task, printer } = plainProgress();
+  task(1, "Running");
+  await clock.advance(5000);
+  task(17, "Running", { name: "slow" });
+  task(1, "Success");
+  await clock.advance(5000);
+  expect(lines).toHaveLength(2);
+  await clock.advance(60_000);
+  expect(lines).toHaveLength(3);
+  expect(lines[2]).toMatch(/ · slow#17 has run longest: 3\d\.\d s$/);
+  printer[Symbol.dispose]();
   expect(clock.pending).toBe(0);
 });
 
