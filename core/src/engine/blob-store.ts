@@ -2,32 +2,16 @@ import { randomBytes } from "node:crypto";
 import { linkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { atExit } from "../base/at-exit.ts";
+import { systemClock } from "../base/clock.ts";
 import { MusterError } from "../base/errors.ts";
 import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { type BlobValue, Tag } from "../wire/protocol.ts";
 import type { Encoded } from "../wire/values.ts";
+import { BlobCollector } from "./blob-collector.ts";
 import { keepBlobDirectory, proofOf, RUN_PREFIX } from "./blob-leases.ts";
-
-/**
- * After so many bytes of blobs garbage is collected: handles are so small that V8 would see no reason to, while the
- * files behind them fill the memory.
- */
-const COLLECT_AFTER_BYTES = 512 * 2 ** 20;
-
-let gc: (() => void) | undefined;
-
-function collectGarbage(): void {
-  if (gc === undefined) {
-    setFlagsFromString("--expose-gc");
-    gc = runInNewContext("gc") as () => void;
-  }
-  gc();
-}
 
 /** A blob that somebody may still need. When nobody can reach the handle any more, the blob is removed. */
 export class BlobHandle {
@@ -59,9 +43,8 @@ export class BlobStore {
   readonly #onFreed: (ids: readonly string[]) => void;
   readonly #forgetExit: () => void;
   readonly #removeAll = (): void => removeBlobDirectory(this.directory);
+  readonly #collector = new BlobCollector(systemClock);
   #made = 0;
-  /** Bytes that were stored since garbage was last collected. */
-  #storedBytes = 0;
   #freed: string[] = [];
   #closed = false;
 
@@ -103,13 +86,16 @@ export class BlobStore {
   /** The handle of a blob that a worker made. */
   handle(id: string, byteLength: number): BlobHandle {
     const handle = new BlobHandle(id, byteLength);
-    this.#registry.register(handle, id);
-    this.#storedBytes += byteLength;
-    if (this.#storedBytes > COLLECT_AFTER_BYTES) {
-      this.#storedBytes = 0;
-      setImmediate(collectGarbage);
-    }
+    this.#registry.register(handle, id, handle);
+    this.#collector.made(byteLength);
     return handle;
+  }
+
+  /** Nobody needs it any more. */
+  release(handle: BlobHandle): void {
+    if (!this.#registry.unregister(handle)) return;
+    this.#collector.released(handle.byteLength);
+    this.#free(handle.id);
   }
 
   /**

@@ -153,6 +153,8 @@ export interface Engine extends AsyncDisposable {
    * way. It does not matter how long the other one lives after that.
    */
   takeOver(kept: unknown, from: Engine): { readonly kept: unknown } | undefined;
+  /** What it kept nobody needs any more: it may go now, rather than when garbage is collected. */
+  release(kept: unknown): void;
   /** One value of many: what the engine keeps of an array whose elements it keeps. */
   gather(values: readonly unknown[]): unknown;
   /**

@@ -58,6 +58,8 @@ export class InlineEngine implements Engine {
     return undefined;
   }
 
+  release(): void {}
+
   gather(values: readonly unknown[]): unknown {
     return [...values];
   }

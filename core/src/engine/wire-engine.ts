@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
-import { BlobStore } from "./blob-store.ts";
+import { BlobHandle, BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Engine, EngineListener, EngineTask, FutureLookup, Packed, TaskFunction } from "./engine.ts";
 import { type Resources, suffices } from "./resource-queues.ts";
@@ -74,6 +74,10 @@ export abstract class WireEngine implements Engine {
 
   takeOver(kept: unknown, from: Engine): { readonly kept: unknown } | undefined {
     return from instanceof WireEngine ? this.values.takeOver(kept, from.values) : undefined;
+  }
+
+  release(kept: unknown): void {
+    if (kept instanceof BlobHandle) this.blobs.release(kept);
   }
 
   gather(values: readonly unknown[]): unknown {

@@ -1,5 +1,6 @@
 import { MusterError } from "../base/errors.ts";
 import { FUTURE, FUTURES, type FutureFacts, foreignNode } from "./foreign-future.ts";
+import type { Holding } from "./holding.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type GatherRun, Node } from "./task-run.ts";
 
@@ -10,11 +11,14 @@ import { type GatherRun, Node } from "./task-run.ts";
 export class TaskFuture<T> implements PromiseLike<T> {
   readonly #node: Node;
   readonly #scheduler: Scheduler;
+  /** Says, as long as it lives, that somebody may still ask for the value. */
+  protected readonly holding: Holding | undefined;
 
   /** @internal */
   constructor(scheduler: Scheduler, node: Node) {
     this.#scheduler = scheduler;
     this.#node = node;
+    this.holding = node.hold();
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is there to be awaited

@@ -1,5 +1,6 @@
 import type { CallSite, CodeUnit } from "../code/code-unit.ts";
 import type { TaskFunction } from "../engine/engine.ts";
+import { Holdings } from "./holding.ts";
 import type { RetryDelay } from "./retry.ts";
 
 /** What the scheduler does with the tasks of one function. Durations are milliseconds. */
@@ -38,6 +39,7 @@ export class RunFunction implements TaskFunction {
   preparing: Promise<void> | undefined;
   expectedMs: number | undefined;
   expectedBytes = 0;
+  readonly holdings = new Holdings();
   /** Why no task of it may run any more: see `LossCauses`. */
   deadly: Error | undefined;
   /** Tasks that the engine has. */

@@ -29,6 +29,8 @@ export class SimulatedEngine implements Engine {
   readonly cancelled: (readonly [number, number])[] = [];
   /** What it has, in the order in which it came. */
   readonly tasks = new Map<EngineTask, { readonly attempt: number; running: boolean }>();
+  /** What nobody needs any more. */
+  readonly released: unknown[] = [];
   impossible: string | undefined;
   #listener!: EngineListener;
 
@@ -81,6 +83,10 @@ export class SimulatedEngine implements Engine {
 
   takeOver(): undefined {
     return undefined;
+  }
+
+  release(kept: unknown): void {
+    this.released.push(kept);
   }
 
   gather(values: readonly unknown[]): unknown {

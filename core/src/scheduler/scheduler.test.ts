@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { TaskFuture } from "./future.ts";
 import { SchedulerRun } from "./scheduler.test.kit.ts";
 import type { TaskRun } from "./task-run.ts";
 
@@ -358,4 +359,40 @@ test("how deep a task is says how many tasks, one behind another, led to it", as
   for (const element of elements) run.engine.succeed(element);
   await run.settle();
   expect(list.depth).toBe(4);
+});
+
+/* ------------------------------------------------------------------------------------ values that nobody needs */
+
+test("what a task gave goes with the last task that takes it, when nobody has a future of it", async () => {
+  const run = new SchedulerRun();
+  const [make, use] = [run.fn("make"), run.fn("use")];
+  const made = run.scheduler.submit(make, []);
+  const [first, last] = [run.scheduler.submit(use, [made, made]), run.scheduler.submit(use, [made])];
+  await run.settle();
+  run.engine.succeed(made, ["a large value"]);
+  await run.settle();
+  run.engine.succeed(first);
+  expect(run.engine.released).toEqual([]);
+  run.engine.fail(last);
+  expect(run.engine.released).toEqual([["a large value"]]);
+});
+
+test("it stays for whoever has a future of it, awaits it, or takes it in a list", async () => {
+  const run = new SchedulerRun();
+  const [make, use] = [run.fn("make"), run.fn("use")];
+  const [held, awaited, listed] = [0, 1, 2].map(() => run.scheduler.submit(make, [])) as [
+    TaskRun,
+    TaskRun,
+    TaskRun,
+  ];
+  const future = new TaskFuture(run.scheduler, held);
+  const value = run.scheduler.result(awaited);
+  const list = run.scheduler.results([listed]);
+  const users = [held, awaited, listed].map((node) => run.scheduler.submit(use, [node]));
+  await run.settle();
+  for (const node of [held, awaited, listed]) run.engine.succeed(node, [`of ${node.id}`]);
+  await run.settle();
+  for (const user of users) run.engine.succeed(user);
+  expect(run.engine.released).toEqual([]);
+  expect([await future, await value, await list]).toEqual([["of 1"], ["of 2"], [["of 3"]]]);
 });

@@ -29,7 +29,7 @@ import { depthOf, type MapSource, type Packing, packElements } from "./map-sourc
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
-import { type GatherRun, NO_DEPENDENCIES, type Node, TaskRun, type TaskRunOwner } from "./task-run.ts";
+import { type GatherRun, type Node, TaskRun, type TaskRunOwner } from "./task-run.ts";
 import { judge } from "./verdict.ts";
 
 export interface SchedulerOptions {
@@ -135,8 +135,7 @@ export class Scheduler implements TaskRunOwner {
   /** @param depth of what it follows, apart from its dependencies */
   #submit(fn: RunFunction, packed: Packed<Node>, depth: number): TaskRun {
     const run = new TaskRun(this, fn, { id: ++this.#runs, depth });
-    run.payload = packed.payload;
-    run.dependencies = packed.dependencies;
+    run.give(packed);
     this.#unfinished.add(run);
     this.#emit(run, "Pending");
     if (this.#cancelled !== undefined) {
@@ -377,9 +376,7 @@ export class Scheduler implements TaskRunOwner {
   #finish(run: TaskRun, state: StateName, error: Error | undefined, report?: TaskReport): void {
     this.#enter(run, state);
     run.error = error;
-    // Nothing is needed any more but the result: what the task was given may be large.
-    run.payload = undefined;
-    run.dependencies = NO_DEPENDENCIES;
+    run.letGo();
     this.#attempts.giveUp(run);
     this.#unfinished.delete(run);
     this.#emit(run, state, {

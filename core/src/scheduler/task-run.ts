@@ -1,9 +1,10 @@
-import type { Engine, EngineTask } from "../engine/engine.ts";
+import type { Engine, EngineTask, Packed } from "../engine/engine.ts";
 import type { StateName } from "../events/event.ts";
+import type { Holding } from "./holding.ts";
 import type { RunFunction } from "./run-function.ts";
 import { isFinal } from "./states.ts";
 
-export const NO_DEPENDENCIES: readonly Node[] = [];
+const NO_DEPENDENCIES: readonly Node[] = [];
 
 /** Who is told, once, that a node has ended. */
 export interface Dependent {
@@ -41,6 +42,10 @@ export abstract class Node {
   depth = 0;
   /** The value for those who await it, made when the first one does. */
   promise: Promise<unknown> | undefined;
+  /** What is kept is for more than the tasks that take it: for a list, for the flow, for another run. */
+  #isKept = false;
+  /** Tasks that take it and have not ended. */
+  #takers = 0;
   /** Most nodes have one or none: no list is made for that. */
   #dependents: Dependent | Dependent[] | undefined;
 
@@ -50,6 +55,33 @@ export abstract class Node {
 
   get isFinished(): boolean {
     return isFinal(this.state);
+  }
+
+  /** Somebody has a future of it. Gives what that one holds on to, if anything. */
+  hold(): Holding | undefined {
+    return undefined;
+  }
+
+  /** Whether somebody may still ask for its value. */
+  protected get isHeld(): boolean {
+    return true;
+  }
+
+  /** What it gives is needed for more than the tasks that take it. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
+  /** A task takes it. */
+  take(): void {
+    this.#takers++;
+  }
+
+  /** A task that takes it has ended, for good. With the last one goes what nobody else can ask for. */
+  leave(): void {
+    this.#takers--;
+    if (this.#takers > 0 || this.#isKept || typeof this.value !== "object" || this.isHeld) return;
+    this.owner.engine?.release(this.value);
   }
 
   /** Whoever depends on it for more than a list's sake has observed it. */
@@ -63,6 +95,7 @@ export abstract class Node {
   whenEnded(callback: () => void): void {
     this.observed = true;
     this.isWaitedFor = true;
+    this.keep();
     if (this.isFinished) callback();
     else this.addDependent({ dependencyEnded: callback });
   }
@@ -104,6 +137,7 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   previous: TaskRun | undefined;
   next: TaskRun | undefined;
   declare readonly owner: TaskRunOwner;
+  #holding: WeakRef<Holding> | undefined;
 
   /** @param depth of what it follows, apart from its dependencies */
   constructor(owner: TaskRunOwner, fn: RunFunction, { id, depth }: { id: number; depth: number }) {
@@ -125,6 +159,30 @@ export class TaskRun extends Node implements EngineTask, Dependent {
 
   get priority(): number {
     return this.fn.policy.priority;
+  }
+
+  override hold(): Holding {
+    const holding = this.fn.holdings.next();
+    this.#holding = holding.ref;
+    return holding;
+  }
+
+  protected override get isHeld(): boolean {
+    return this.#holding?.deref() !== undefined;
+  }
+
+  /** What it is to work on. */
+  give({ payload, dependencies }: Packed<Node>): void {
+    this.payload = payload;
+    this.dependencies = dependencies;
+    for (const dependency of dependencies) dependency.take();
+  }
+
+  /** It has ended, and needs nothing any more of what it was given, which may be large. */
+  letGo(): void {
+    for (const dependency of this.dependencies) dependency.leave();
+    this.dependencies = NO_DEPENDENCIES;
+    this.payload = undefined;
   }
 
   /** Waits for the dependencies that have not ended. `false` when there are none. */
@@ -181,6 +239,7 @@ export class GatherRun extends Node implements Dependent {
   expand(children: readonly Node[]): void {
     this.children = children;
     for (const child of children) {
+      child.keep();
       if (child.state === "Success") {
         this.#follow(child);
         continue;
