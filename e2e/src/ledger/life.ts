@@ -48,6 +48,7 @@ export async function live({ name, place, schedule, ledger }: Life): Promise<Lif
   const { executor, cluster } = placeOf(place, schedule, ledger.directory);
   let runId = "";
   let kills = 0;
+  let settledAtKill = 0;
 
   const onEvent = (event: MusterEvent): void => {
     if (event.type === "flow") runId = event.flowRunId;
@@ -100,7 +101,10 @@ export async function live({ name, place, schedule, ledger }: Life): Promise<Lif
         await new Promise((resolve) => setTimeout(resolve, step.afterMs));
         const workers = processesWith(`MUSTER_RUN_ID=${runId}`, "MUSTER_WORKER_ID");
         const victim = workers[step.which % Math.max(workers.length, 1)];
-        if (victim === undefined) return;
+        const settledNow = tasks.filter(({ settled }) => settled !== undefined).length;
+        // A pool gives up after three processes in a row that end before they are there.
+        if (victim === undefined || (place === "processes" && settledNow === settledAtKill)) return;
+        settledAtKill = settledNow;
         kills++;
         process.kill(victim, "SIGKILL");
         return;

@@ -17,7 +17,8 @@ export function placeOf(
     cluster = made;
     return made;
   };
-  const kwargs = { workers, threadsPerWorker: threads, tasksPerThread };
+  // Who kills workers that boot must not wonder that a cluster gives up.
+  const kwargs = { workers, threadsPerWorker: threads, tasksPerThread, maxBootFailures: 1000 };
   const clientKwargs = { cancelGraceMs: 200 };
   const volumes = [`${directory}:${directory}`];
   const makers: Record<Place, () => Executor> = {
