@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 import { isMainThread } from "node:worker_threads";
+import { exitPastThreads } from "../base/exit-past-threads.ts";
 import { SignalThread } from "./signal-thread.ts";
 
 /** What asks a process to end: Ctrl-C, `kill`, a terminal that was closed, and Ctrl-Break on Windows. */
@@ -20,8 +21,11 @@ export type InterruptListener = (signal: Interrupt, count: number) => void;
  * sends Ctrl-C to all of its programs, and npm passes it on as well.
  */
 const ECHO_MS = isatty(0) && "npm_lifecycle_event" in process.env ? 100 : 0;
-/** After the second signal the process ends within so many milliseconds, whatever it waits for. */
-const FORCED_END_MS = 1000;
+/**
+ * After the second signal the process ends within so many milliseconds, whatever it waits for. A run whose tasks are in
+ * calls that nothing interrupts needs more than half of that to end them and say so.
+ */
+const FORCED_END_MS = 2000;
 
 /** What came, since somebody began to listen. */
 interface Received {
@@ -113,8 +117,14 @@ class Interrupts {
     this.#received = { first, last: signal, lastAt: now, count, isForeign };
     if (isEcho) return;
     for (const listener of [...this.#listeners]) listener(signal, count);
-    if (count > 1 && !isForeign) setTimeout(() => process.exit(exitCodeOf(signal)), FORCED_END_MS);
+    if (count > 1 && !isForeign) setTimeout(() => this.#endNow(signal), FORCED_END_MS);
   };
+
+  /** Whatever threads do: one of a pool may be in a call that does not return. */
+  #endNow(signal: Interrupt): void {
+    exitPastThreads();
+    process.exit(exitCodeOf(signal));
+  }
 
   /** Does to the process what the signal would have done without us. */
   async #passOn(signal: Interrupt): Promise<void> {

@@ -69,7 +69,7 @@ describeSituations("what tasks have started goes with them", [
     `,
     after: { state: "Success", ran: { left: 2 } },
   },
-  ...(["SIGKILL", "SIGTERM", "SIGINT"] as const).map((signal) => ({
+  ...(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const).map((signal) => ({
     name: `${signal} to the driver, while a task waits for a program`,
     on: WORKERS,
     executor: { cancelGraceMs: 100 },
@@ -91,7 +91,7 @@ describeSituations("what tasks have started goes with them", [
     after: (place: Place) =>
       signal === "SIGKILL"
         ? { signal, ...(place === "docker" && { left: /muster-run-/ }) }
-        : { state: "Cancelled" as const },
+        : { state: "Cancelled" as const, signal },
   })),
   {
     name: "a worker that is killed, while its task waits for a program",
@@ -182,7 +182,7 @@ describeSituations("calls that nothing interrupts", [
       await scene.marked("stuck");
       await scene.signal("SIGTERM");
     },
-    after: { state: "Cancelled", ran: { busy: 1, stuck: 1 } },
+    after: { state: "Cancelled", signal: "SIGTERM", ran: { busy: 1, stuck: 1 } },
   },
   {
     name: "Ctrl-C twice, while a task is in a read of a pipe that never comes",
@@ -199,6 +199,7 @@ describeSituations("calls that nothing interrupts", [
       await scene.printed(/Cancelling/);
       scene.signalGroup("SIGINT");
     },
-    after: { state: "Cancelled" },
+    // On a busy machine before the run could say that it was cancelled.
+    after: { exitCode: 130 },
   },
 ]);

