@@ -15,7 +15,12 @@ function after(...events: HealthEvent[]): Health {
   return events.reduce((health, event) => healthAfter(health, event, policy), NEW_HEALTH);
 }
 
-const died = (now: number, livedMs: number): HealthEvent => ({ type: "died", now, livedMs });
+const died = (now: number, livedMs: number, hasWorked = false): HealthEvent => ({
+  type: "died",
+  now,
+  livedMs,
+  hasWorked,
+});
 const launched: HealthEvent = { type: "launched", now: 0 };
 const bootFailed = (round: number, permanent = false): HealthEvent => ({
   type: "bootFailed",
@@ -33,6 +38,10 @@ test("the back-off doubles from nothing up to its cap", () => {
 test("a worker that lived long enough lets the back-off begin anew", () => {
   expect(after(died(0, 10), died(10, 10), died(20, 10)).retryAt).toBe(220);
   expect(after(died(0, 10), died(10, 10), died(20, 1_000)).retryAt).toBe(20);
+});
+
+test("so does one that has done something, however short it lived", () => {
+  expect(after(died(0, 10), died(10, 10), died(20, 10, true)).retryAt).toBe(20);
 });
 
 test("a quiet time lets the back-off begin anew", () => {

@@ -6,7 +6,7 @@ export interface RestartPolicy {
   readonly backOffMs: number;
   /** … up to this many milliseconds. */
   readonly maxBackOffMs: number;
-  /** A worker that was ready for this many milliseconds lived long enough: the back-off begins anew. */
+  /** A worker that was ready for this many milliseconds, or has done something, was good: the back-off begins anew. */
   readonly stableMs: number;
 }
 
@@ -49,8 +49,13 @@ export type HealthEvent =
   | { readonly type: "unwanted" }
   /** A worker of `round` was not started, ended before it was ready, or took too long. */
   | { readonly type: "bootFailed"; readonly now: number; readonly round: number; readonly permanent: boolean }
-  /** A worker that had been ready for `livedMs` was lost. */
-  | { readonly type: "died"; readonly now: number; readonly livedMs: number };
+  /** A worker that had been ready for `livedMs` was lost; `hasWorked`: after it had done something. */
+  | {
+      readonly type: "died";
+      readonly now: number;
+      readonly livedMs: number;
+      readonly hasWorked: boolean;
+    };
 
 export function healthAfter(health: Health, event: HealthEvent, policy: RestartPolicy): Health {
   switch (event.type) {
@@ -75,7 +80,7 @@ export function healthAfter(health: Health, event: HealthEvent, policy: RestartP
       };
     }
     case "died": {
-      const stable = event.livedMs >= policy.stableMs;
+      const stable = event.hasWorked || event.livedMs >= policy.stableMs;
       return afterFailure(stable ? { ...health, failures: 0 } : health, event.now, policy);
     }
   }

@@ -14,6 +14,8 @@ export interface ClusterSession {
   readonly events: EventLog;
   /** What there is to do now; asked for at each adaptive decision. */
   readonly demand: () => Demand;
+  /** Names of tasks that could run now if there were room. */
+  readonly waiting: () => readonly string[];
   readonly clock: Clock;
   /** Workers exit by themselves after this many milliseconds without their engine. */
   readonly deathTimeoutMs: number;

@@ -125,6 +125,9 @@ export class ScriptedRun {
   readonly seen: MusterEvent[] = [];
   demand: Demand = { ready: 0, running: 0, unknown: 0, knownMs: 0, remainingMs: 0, open: true };
 
+  /** Names of tasks. */
+  waiting: readonly string[] = [];
+
   constructor() {
     this.events.subscribe((event) => this.seen.push(event));
   }
@@ -142,6 +145,7 @@ export class ScriptedRun {
       link: this.link,
       events: this.events,
       demand: () => this.demand,
+      waiting: () => this.waiting,
       clock: this.clock,
       deathTimeoutMs: 30_000,
       cancelGraceMs: 5_000,

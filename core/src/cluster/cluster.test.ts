@@ -466,6 +466,50 @@ test("a worker that could not be taken away is tried again", async () => {
   expect(cluster.workers).toEqual([]);
 });
 
+test("that tasks wait for workers which nobody has asked for is told once, with what waits and what to do", async () => {
+  const { cluster, run } = await started({ workers: 0 });
+  const warnings = () =>
+    run.seen.flatMap((event) => (event.type === "log" && event.level === "warn" ? [event.message] : []));
+  await run.clock.advance(5_000);
+  expect(warnings()).toEqual([]);
+  run.demand = { ...run.demand, ready: 4 };
+  run.waiting = ["make", "size", "add", "last"];
+  await run.clock.advance(5_000);
+  expect(warnings()).toEqual([
+    'The cluster "scripted" is to have no workers, and 4 tasks wait ("make", "size", "add", …). Nothing goes on until somebody calls its scale() or adapt(); or give it `workers`, or the executor `adaptKwargs`.',
+  ]);
+  cluster.scale(2);
+  await run.clock.advance(5_000);
+  cluster.scale(0);
+  cluster.scale(1);
+  await run.clock.advance(5_000);
+  expect(warnings()).toHaveLength(1);
+  cluster.scale(0);
+  await run.clock.advance(5_000);
+  expect(warnings()).toHaveLength(2);
+  cluster.adapt({ maximum: 1 });
+  await run.clock.advance(5_000);
+  expect(warnings()).toHaveLength(2);
+  await cluster.close();
+  await run.clock.advance(5_000);
+  expect(warnings()).toHaveLength(2);
+});
+
+test("who waits for workers that are no longer wanted hears so at once", async () => {
+  const { cluster, run } = await started({ workers: 3 });
+  const three = cluster.waitForWorkers(3).catch((error: unknown) => error);
+  const two = cluster.waitForWorkers(2);
+  cluster.scale(2);
+  expect(await three).toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("waitForWorkers(3) would wait for ever"),
+  });
+  cluster.adapt({ minimum: 2, maximum: 2 });
+  await run.settle();
+  run.join(...Object.keys(states(cluster)));
+  await two;
+});
+
 test.each<[Partial<ClusterOptions>, string]>([
   [{ workers: -1 }, "workers must be a whole number of at least 0, but it is -1."],
   [{ workers: 1.5 }, "workers must be a whole number of at least 0, but it is 1.5."],

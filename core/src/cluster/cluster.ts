@@ -17,6 +17,7 @@ import type {
 import { ClusterStartError, whyNoWorkers } from "./cluster-start-error.ts";
 import type { EngineEndpoint, HubAddress, WorkerId } from "./provider.ts";
 import { ProviderLifecycle } from "./provider-lifecycle.ts";
+import { StarvationWatch } from "./starvation.ts";
 import { Supervisor } from "./supervisor.ts";
 import { Target } from "./target.ts";
 import { checkWait, type WaitForWorkersOptions, Waiting } from "./waiting.ts";
@@ -30,6 +31,7 @@ interface Running {
   readonly session: ClusterSession;
   readonly supervisor: Supervisor;
   readonly startedAt: number;
+  readonly starvation: StarvationWatch;
   /** Whether all the workers that it began with have been ready. */
   complete: boolean;
 }
@@ -115,7 +117,13 @@ export class Cluster implements AsyncDisposable {
       changed: () => this.#changed(),
       gaveUp: (why, last) => this.#gaveUp(why, last),
     });
-    this.#running = { session, supervisor, startedAt, complete: false };
+    const starvation = new StarvationWatch({
+      session,
+      name: this.name,
+      maximum: () => this.#target.maximum,
+      emit: (event) => this.#emit(event),
+    });
+    this.#running = { session, supervisor, startedAt, starvation, complete: false };
     supervisor.begin();
     supervisor.want(this.#target.workers);
     this.#changed();
@@ -166,6 +174,7 @@ export class Cluster implements AsyncDisposable {
   scale(workers: number): void {
     this.#refuseIfClosed();
     this.#target.scale(workers);
+    this.#failVainWaits();
   }
 
   /**
@@ -175,6 +184,7 @@ export class Cluster implements AsyncDisposable {
   adapt(options: AdaptOptions = {}): void {
     this.#refuseIfClosed();
     this.#target.adapt(options);
+    this.#failVainWaits();
   }
 
   /** Looks at the backlog now, not at the next interval: for when the first tasks have become ready. */
@@ -193,11 +203,7 @@ export class Cluster implements AsyncDisposable {
     const running = this.#running;
     if (this.#failure !== undefined) throw this.#failure;
     if (running === undefined || this.#closing !== undefined) throw this.#closedError();
-    const { maxWorkers } = this.possible;
-    if (workers > maxWorkers) {
-      const message = `waitForWorkers(${workers}) would wait for ever: the cluster "${this.name}" is to have at most ${maxWorkers}. Call scale(${workers}) first.`;
-      throw new InvalidOptionError("workers", message);
-    }
+    if (workers > this.#target.maximum) throw this.#neverReady(workers);
     if (this.#readyCount() >= workers) return;
     const { clock } = running.session;
     await this.#waiting.until(workers, running.supervisor.roster, { timeoutMs, signal, clock });
@@ -237,6 +243,16 @@ export class Cluster implements AsyncDisposable {
     await this.close();
   }
 
+  /** Who waits for more workers than there are to be from now on. */
+  #failVainWaits(): void {
+    this.#waiting.failAbove(this.#target.maximum, (count) => this.#neverReady(count));
+  }
+
+  #neverReady(workers: number): InvalidOptionError {
+    const message = `waitForWorkers(${workers}) would wait for ever: the cluster "${this.name}" is to have at most ${this.#target.maximum}. Call scale(${workers}) first.`;
+    return new InvalidOptionError("workers", message);
+  }
+
   #readyCount(): number {
     const present = this.#running?.supervisor.roster.present ?? [];
     return present.filter(({ state }) => state === "ready").length;
@@ -263,6 +279,7 @@ export class Cluster implements AsyncDisposable {
     const message = whyNoWorkers(why, last, { name: this.name, ...this.#settings.policy });
     this.#failure = new ClusterStartError(message, { cluster: this.name, ...last });
     this.#target.hold();
+    this.#running?.starvation.stop();
     this.#waiting.fail(this.#failure);
     const at = this.#running!.session.clock.wallTime();
     this.#emit({ type: "cluster", at, cluster: this.name, state: "failed", message });
@@ -274,6 +291,7 @@ export class Cluster implements AsyncDisposable {
     this.#target.hold();
     this.#waiting.fail(this.#closedError());
     const running = this.#running;
+    running?.starvation.stop();
     const clock = running?.session.clock;
     const startedAt = clock?.now() ?? 0;
     if (clock !== undefined)

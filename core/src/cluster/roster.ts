@@ -98,12 +98,12 @@ export class Roster {
     entry.counted = true;
     const { clock, policy } = this.#deps;
     const now = clock.now();
-    const { round, readyAt, seen } = entry;
+    const { round, readyAt, seen, hasWorked } = entry;
     this.#health = healthAfter(
       this.#health,
       readyAt === undefined
         ? { type: "bootFailed", now, round, permanent: seen.permanent === true }
-        : { type: "died", now, livedMs: now - readyAt },
+        : { type: "died", now, livedMs: now - readyAt, hasWorked },
       policy,
     );
   }

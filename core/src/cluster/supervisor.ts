@@ -286,6 +286,7 @@ export class Supervisor {
         break;
       }
       case "busy":
+        entry.hasWorked ||= event.running < entry.running;
         entry.running = event.running;
         this.#deps.changed();
         break;

@@ -37,6 +37,11 @@ export class Waiting {
     for (const waiter of this.#waiters) waiter.reject(error);
   }
 
+  /** Who waits for more than this many waits in vain. */
+  failAbove(maximum: number, why: (count: number) => Error): void {
+    for (const waiter of this.#waiters) if (waiter.count > maximum) waiter.reject(why(waiter.count));
+  }
+
   /** Until that many are ready. @throws DeadlineError saying how many are, and what became of the others */
   async until(
     count: number,

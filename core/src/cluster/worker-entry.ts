@@ -19,6 +19,8 @@ export class WorkerEntry implements WorkerRecord {
   since: number;
   readyAt: number | undefined;
   running = 0;
+  /** Whether it ever had less to do than before. */
+  hasWorked = false;
   slots: number | undefined;
   pid: number | undefined;
   host: string | undefined;

@@ -113,9 +113,14 @@ export class SimulatedWorker implements WorkerPort {
     );
   }
 
-  /** Says that a task of this lane begins. */
-  begins(lane: number, id: number): void {
-    this.#dispatcher.begins(this.id, lane, { id, attempt: this.#attempts.get(id)! });
+  /** Says that a task of this lane begins: of those that lie there, unless its number is another. */
+  begins(lane: number, id: number, number = this.numberOf(lane, id)): void {
+    this.#dispatcher.begins(this.id, lane, { id, attempt: this.#attempts.get(id)!, number });
+  }
+
+  /** The number of a task on its lane. */
+  numberOf(lane: number, id: number): number {
+    return this.#came[lane]! - this.lanes[lane]!.length + this.lanes[lane]!.indexOf(id);
   }
 
   /** Gives back the last tasks of a lane, those with these numbers. */

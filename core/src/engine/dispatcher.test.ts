@@ -261,6 +261,20 @@ test("what was announced had started where its worker is lost, and what lies beh
   ]);
 });
 
+test("what was taken back as it was about to begin, and lies there again, has not started", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1", { tasksPerLane: 2 });
+  run.dispatcher.submit(engineTasks([1, 2]));
+  const number = worker.numberOf(0, 2);
+  run.dispatcher.returned("w-1", { lane: 0, from: number, end: number + 1 });
+  worker.begins(0, 2, number);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports).toMatchObject([
+    { task: { id: 1 }, started: false },
+    { task: { id: 2 }, started: false },
+  ]);
+});
+
 test("of short ones that lay there together it is not known which of them had started, unless each is announced", () => {
   for (const [onlyOnce, started] of [
     [false, "perhaps"],

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import {
+  type BeginsMessage,
   Haste,
   isBefore,
   type LaneEndedMessage,
@@ -202,9 +203,10 @@ export class Dispatcher {
   }
 
   /** The lane is about to call this attempt's task. */
-  begins(workerId: string, laneNumber: number, { id, attempt }: { id: number; attempt: number }): void {
+  begins(workerId: string, laneNumber: number, { id, attempt, number }: BeginsMessage): void {
     const entry = this.#inFlight.get(id, attempt);
-    if (entry?.lane.worker.id !== workerId || entry.lane.number !== laneNumber) return;
+    if (entry?.lane.worker.id !== workerId || entry.lane.number !== laneNumber || entry.number !== number)
+      return;
     entry.started = true;
     entry.lane.begun.add(entry.task.fn);
   }

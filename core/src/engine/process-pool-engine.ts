@@ -28,6 +28,10 @@ interface Member {
   readonly bootDeadline: Timer;
   /** When it could run tasks, by the engine's clock. */
   readyAt: number | undefined;
+  /** Tasks that lie there. */
+  running: number;
+  /** Whether it ever had less to do than before. */
+  hasWorked: boolean;
 }
 
 /** A child that hears nothing of this process asks the operating system for it, after so many milliseconds. */
@@ -58,6 +62,10 @@ export class ProcessPoolEngine extends HubEngine {
       const member = this.#members.get(event.id);
       // One that is stopped, say, would not end by itself.
       if (event.type === "left") void member?.process?.close();
+      if (event.type === "busy" && member !== undefined) {
+        member.hasWorked ||= event.running < member.running;
+        member.running = event.running;
+      }
       if (event.type !== "joined" || member === undefined) return;
       member.readyAt = this.clock.now();
       member.bootDeadline.cancel();
@@ -104,6 +112,8 @@ export class ProcessPoolEngine extends HubEngine {
       round: this.#health.round,
       bootDeadline,
       readyAt: undefined,
+      running: 0,
+      hasWorked: false,
     };
     this.#members.set(id, member);
     const starting = PoolProcess.start(this.#env(id), this.#ending.signal)
@@ -125,8 +135,8 @@ export class ProcessPoolEngine extends HubEngine {
     member.bootDeadline.cancel();
     this.reportDeath(id, death);
     const now = this.clock.now();
-    const { round, readyAt } = member;
-    if (readyAt !== undefined) this.#fare({ type: "died", now, livedMs: now - readyAt });
+    const { round, readyAt, hasWorked } = member;
+    if (readyAt !== undefined) this.#fare({ type: "died", now, livedMs: now - readyAt, hasWorked });
     else this.#fare({ type: "bootFailed", now, round, permanent: false });
     this.#replace();
     if (this.#restart === undefined && this.#members.size === 0) {

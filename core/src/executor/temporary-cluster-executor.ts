@@ -1,5 +1,6 @@
 import { checkBoolean, checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { copyOptions } from "../base/copy-options.ts";
+import { InvalidOptionError } from "../base/errors.ts";
 import { currentDirectory } from "../base/places.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
@@ -72,6 +73,19 @@ function resolveClientOptions(options: ClientOptions): Required<ClientOptions> {
   };
 }
 
+function isBuiltIn(clusterClass: ClusterClass): boolean {
+  return typeof clusterClass === "string" && clusterClass.startsWith("providers/");
+}
+
+/** @throws InvalidOptionError for a cluster that will never have any */
+function requireWorkers(cluster: Cluster): void {
+  if (cluster.possible.maxWorkers > 0) return;
+  throw new InvalidOptionError(
+    "clusterKwargs.workers",
+    `clusterKwargs.workers is 0, and nobody in a flow can scale the cluster "${cluster.name}": no task would ever run. Ask for at least one, or give the executor adaptKwargs.`,
+  );
+}
+
 /** Runs tasks on a cluster that is made for the run of a flow and gone after it. */
 export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof DEFAULT_CLUSTER_CLASS>
   implements Executor
@@ -90,14 +104,17 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
 
   /**
    * Makes the cluster and asks for its workers; tasks run as soon as the first one is ready.
+   * @throws InvalidOptionError for a flow's cluster that has no workers and nobody who could ask for some
    * @throws ClusterClassError when `clusterClass` names no cluster class
    * @throws ClusterStartError when the provider cannot be used, or cannot open
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
-    const { adaptKwargs } = this.options;
+    const { clusterClass = DEFAULT_CLUSTER_CLASS, adaptKwargs } = this.options;
     const cluster = await this.#makeCluster(run);
     try {
       if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
+      // Of these, nobody but the run has the cluster; what is somebody's own may be scaled by whoever made it.
+      if (run.flowSite !== undefined && isBuiltIn(clusterClass)) requireWorkers(cluster);
       return await this.#startOn(cluster, run);
     } catch (error) {
       await cluster.close({ graceMs: 0 });
@@ -160,6 +177,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
         link: hub,
         events,
         demand: () => scheduler.demand(),
+        waiting: () => scheduler.waiting(),
         clock,
         deathTimeoutMs,
         cancelGraceMs,

@@ -292,6 +292,11 @@ export class Scheduler implements TaskRunOwner {
     return demandOf(this.#functions, this.#attempts.running, at);
   }
 
+  /** Names of tasks that wait for room. */
+  waiting(): string[] {
+    return this.#functions.filter(({ submitted, running }) => submitted > running).map(({ name }) => name);
+  }
+
   /** The task is ready, or it never will be. */
   dependenciesEnded(run: TaskRun): void {
     const failed = run.dependencies.find((dependency) => dependency.state !== "Success");

@@ -148,23 +148,31 @@ export interface LaneEndedMessage {
 
 /**
  * The last that a lane says before it calls a task that may end its worker: so that it is known whose loss that is.
- * Two words, the task's id and its attempt.
+ * `number` is the task's on the lane: one that was taken back at the last moment may lie there again, with another.
  */
-const BEGINS_BYTES = 8;
+export interface BeginsMessage {
+  readonly id: number;
+  readonly attempt: number;
+  readonly number: number;
+}
 
-export function packBegins(id: number, attempt: number): Buffer {
+/** Three words of 32 bits. */
+const BEGINS_BYTES = 12;
+
+export function packBegins({ id, attempt, number }: BeginsMessage): Buffer {
   const body = Buffer.allocUnsafe(BEGINS_BYTES);
   body.writeUInt32LE(id, 0);
   body.writeUInt32LE(attempt, 4);
+  body.writeUInt32LE(number >>> 0, 8);
   return body;
 }
 
 /** @throws MusterError `PROTOCOL` when the bytes are something else */
-export function readBegins(body: Uint8Array): { readonly id: number; readonly attempt: number } {
+export function readBegins(body: Uint8Array): BeginsMessage {
   if (body.byteLength !== BEGINS_BYTES)
     throw new MusterError("PROTOCOL", "A lane named no attempt that begins.");
   const view = new DataView(body.buffer, body.byteOffset, BEGINS_BYTES);
-  return { id: view.getUint32(0, true), attempt: view.getUint32(4, true) };
+  return { id: view.getUint32(0, true), attempt: view.getUint32(4, true), number: view.getUint32(8, true) };
 }
 
 /** Attempts that run, as `[id, attempt]` pairs in one list. */

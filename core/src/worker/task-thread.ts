@@ -238,7 +238,7 @@ class TaskThread {
   #sayThatItBegins(id: number, attempt: number): void {
     if (this.#saidToBegin === this.#nextNumber) return;
     this.#saidToBegin = this.#nextNumber;
-    this.#link!.send(FrameType.begins, packBegins(id, attempt));
+    this.#link!.send(FrameType.begins, packBegins({ id, attempt, number: this.#nextNumber }));
   }
 
   #begin(fn: ThreadFunction, batch: Batch, index: number): void {

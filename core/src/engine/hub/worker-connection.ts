@@ -4,6 +4,7 @@ import { checkBlobId } from "../../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../../wire/blob-transfer.ts";
 import type { Channel, ChannelListener } from "../../wire/channel.ts";
 import {
+  type BeginsMessage,
   type CancelMessage,
   FrameType,
   type GoodbyeMessage,
@@ -34,7 +35,7 @@ export interface ConnectionSink {
   /** All that its thread said has been heard. */
   laneEnded(connection: WorkerConnection, message: LaneEndedMessage): void;
   reports(connection: WorkerConnection, lane: number, body: Buffer): void;
-  begins(connection: WorkerConnection, lane: number, begun: { id: number; attempt: number }): void;
+  begins(connection: WorkerConnection, lane: number, message: BeginsMessage): void;
   started(connection: WorkerConnection, ids: readonly number[]): void;
   returned(connection: WorkerConnection, message: ReturnedMessage): void;
   draining(connection: WorkerConnection): void;
