@@ -35,6 +35,7 @@ export function median(values: readonly number[]): number {
 /** Why `system` does not run `workload`; undefined if it does. */
 function leftOutBecause(name: SystemName, system: System, workload: WorkloadName): string | undefined {
   if (workloads[workload].musterOnly && !name.startsWith("muster-")) return "asks what only Muster claims";
+  if (workloads[workload].needsStorage && !system.storesResults) return "its results are its user's to keep";
   return system.leavesOut?.[workload];
 }
 

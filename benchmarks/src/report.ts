@@ -1,4 +1,4 @@
-import { type GoalResult, judgeGoals } from "./goals.ts";
+import { type Goal, type GoalResult, judgeGoals } from "./goals.ts";
 import type { Row } from "./measure.ts";
 import { type Metrics, WORKLOAD_NAMES, type WorkloadName } from "./system.ts";
 import type { Metric } from "./workload.ts";
@@ -25,18 +25,21 @@ export function formatReport(rows: readonly Row[]): string {
   return [...tables, formatGoals(judgeGoals(rows))].join("\n\n");
 }
 
+/** A workload with more metrics has no room for comparisons: the numbers stand side by side as they are. */
+const MAX_COMPARED = 4;
+
 /** Each metric has two columns: the number, and how far ahead of it Muster is (or, without Muster, the best system). */
 function formatWorkload(workload: WorkloadName, rows: readonly Row[]): string {
   const { metrics, title } = workloads[workload];
+  const isWide = Object.keys(metrics).length > MAX_COMPARED;
   const metricColumns = Object.entries(metrics).flatMap(([name, metric]) => {
     const own = rows.filter((row) => row.metric === name);
     const reference = own.find(({ system }) => system.startsWith("muster-")) ?? bestOf(own, metric);
     const aheadOf = ({ value }: Row) =>
       metric.better === "higher" ? reference.value / value : value / reference.value;
-    return [
-      [`${name}, ${metric.unit}`, ...own.map(({ value }) => formatNumber(value))],
-      [`${reference.system} ahead`, ...own.map((row) => `${formatNumber(aheadOf(row))}x`)],
-    ];
+    const numbers = [`${name}, ${metric.unit}`, ...own.map(({ value }) => formatNumber(value))];
+    if (isWide) return [numbers];
+    return [numbers, [`${reference.system} ahead`, ...own.map((row) => `${formatNumber(aheadOf(row))}x`)]];
   });
   const systems = ["", ...new Set(rows.map(({ system }) => system))];
   return `${workload}: ${title}\n${alignColumns([systems, ...metricColumns])}`;
@@ -50,10 +53,15 @@ function formatGoals(results: readonly GoalResult[]): string {
   return `goals\n${alignColumns([
     ["", ...results.map(({ goal }) => `${goal.workload} ${goal.metric}`)],
     ["ratio of", ...results.map(({ goal }) => (goal.peer ? `${goal.system} / ${goal.peer}` : goal.system))],
-    ["wanted", ...results.map(({ goal }) => (goal.atMost ? `<= ${goal.atMost}x` : `>= ${goal.atLeast}x`))],
+    [
+      "wanted",
+      ...results.map(({ goal }) =>
+        goal.atMost === undefined ? `>= ${inUnit(goal, goal.atLeast!)}` : `<= ${inUnit(goal, goal.atMost)}`,
+      ),
+    ],
     [
       "seen",
-      ...results.map(({ ratio }) => (ratio === undefined ? "not measured" : `${formatNumber(ratio)}x`)),
+      ...results.map(({ goal, ratio }) => (ratio === undefined ? "not measured" : inUnit(goal, ratio))),
     ],
     [
       "",
@@ -62,6 +70,12 @@ function formatGoals(results: readonly GoalResult[]): string {
       ),
     ],
   ])}`;
+}
+
+/** What is compared with a peer is a ratio; what is not has its metric's unit. */
+function inUnit({ workload, metric, peer }: Goal, value: number): string {
+  const { unit } = workloads[workload].metrics[metric]!;
+  return peer === undefined ? `${formatNumber(value)} ${unit}` : `${formatNumber(value)}x`;
 }
 
 /** Lays columns side by side: the first to the left, as it has the names, the others to the right. */

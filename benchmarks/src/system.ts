@@ -24,10 +24,12 @@ export const WORKLOAD_NAMES = [
   "latency",
   "chain",
   "tree",
+  "stencil",
   "boot",
   "boot-four",
   "value-64mib",
   "values-1mib",
+  "deep",
   "cpu",
   "timers",
   "waiting-1m",
@@ -39,14 +41,14 @@ export const WORKERS = 2;
 
 type Tasks = Pick<
   typeof tasks,
-  "noop" | "increment" | "add" | "makeBytes" | "checksum" | "hashBlock" | "timer" | "hold"
+  "noop" | "increment" | "add" | "makeBytes" | "checksum" | "mix" | "hashBlock" | "timer" | "hold"
 >;
 export type TaskName = keyof Tasks;
 export type Input<N extends TaskName> = Parameters<Tasks[N]>[0];
 export type Output<N extends TaskName> = Awaited<ReturnType<Tasks[N]>>;
 
-/** An input that other tasks' results are, whole or element by element. */
-export type Pending<T> = PromiseLike<T> | { readonly [K in keyof T]: PromiseLike<T[K]> };
+/** An input that other tasks' results are, whole or element by element; some elements may be there. */
+export type Pending<T> = PromiseLike<T> | { readonly [K in keyof T]: T[K] | PromiseLike<T[K]> };
 
 /** A started system. Each method is what a user of that system would write for it. */
 export interface Session {
@@ -54,6 +56,8 @@ export interface Session {
   map<N extends TaskName>(task: N, inputs: readonly Input<N>[]): PromiseLike<Output<N>[]>;
   /** A task of other tasks' results: a dependency where the system has them, else the driver waits and passes the value on. */
   submitAfter<N extends TaskName>(task: N, input: Pending<Input<N>>): PromiseLike<Output<N>>;
+  /** Of the results that it stores now; of systems that store results. */
+  storedBytes?(): number;
 }
 
 export interface SessionOptions {
@@ -70,6 +74,8 @@ interface SystemBase {
   missing(): Promise<string | undefined>;
   /** Workloads that it cannot express, and why. */
   readonly leavesOut?: Readonly<Partial<Record<WorkloadName, string>>>;
+  /** It keeps results apart from those who made them, until nobody needs them. */
+  readonly storesResults?: boolean;
   /** A hundred times slower than others: it gets the workloads' `slowSize`, or one round would take minutes. */
   readonly slow?: boolean;
 }

@@ -40,6 +40,13 @@ export function expectedChecksum(size: number): number {
   return size + FILL * Math.ceil(size / PAGE_BYTES);
 }
 
+/** Computes for `us` microseconds; gives a number that tells its neighbours apart. */
+export function mix([us, left, middle, right]: readonly [number, number, number, number]): number {
+  const end = performance.now() + us / 1000;
+  while (performance.now() < end);
+  return (left + 2 * middle + 3 * right + 1) % 1_000_003;
+}
+
 /** SHA-256 of a block of 256 KiB that is made from `seed` here, so that the work is CPU and no transfer. */
 export function hashBlock(seed: number): string {
   let state = (seed + 1) | 0;

@@ -15,6 +15,8 @@ export interface Workload {
   /** For systems that say `slow`; all metrics are rates or times of one task, so they still compare. @default `size` */
   readonly slowSize?: number;
   readonly metrics: Readonly<Record<string, Metric>>;
+  /** Asks how much of their results systems store. */
+  readonly needsStorage?: boolean;
   /** Asks what only Muster claims. */
   readonly musterOnly?: boolean;
   /** @throws WrongResult when a value is not what it must be. */

@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -20,6 +21,10 @@ PAGE_BYTES = 4096
 BLOCK_BYTES = 262_144
 WAIT_S = 0.020
 IN_FLIGHT = 16
+COLUMNS = 8
+GRAINS_US = (4000, 2000, 1000, 500, 250, 125, 60, 30, 15)
+DEEP_BYTES = 5 * MIB
+LOOK_S = 0.005
 # Python compiles nothing meanwhile, so once is enough.
 CPU_WARM_UP = 1
 # A Dask task has a thread while it waits; more than this made the run slower here.
@@ -48,6 +53,13 @@ def checksum(data):
 
 def expected_checksum(size):
     return size + FILL * -(-size // PAGE_BYTES)
+
+
+def mix(us, left, middle, right):
+    end = time.perf_counter() + us / 1e6
+    while time.perf_counter() < end:
+        pass
+    return (left + 2 * middle + 3 * right + 1) % 1_000_003
 
 
 def hash_block(seed):
@@ -157,6 +169,40 @@ def measure_tree(size):
         return {"throughput": (2 * size - 1) / seconds}
 
 
+def half_at(reached):
+    below = next((at for at, (_, share) in enumerate(reached) if share < 0.5), None)
+    if below is None:
+        return 0
+    us, share = reached[below]
+    more_us, more_share = reached[max(below - 1, 0)]
+    return us if more_share <= share else us * (more_us / us) ** ((0.5 - share) / (more_share - share))
+
+
+def measure_stencil(size):
+    with session() as client:
+
+        def columns(row, column):
+            return row[column - 1], row[column], row[(column + 1) % COLUMNS]
+
+        def run(us):
+            def steps():
+                row = [client.submit(mix, us, at, at, at, pure=False) for at in range(COLUMNS)]
+                for _ in range(1, size):
+                    row = [client.submit(mix, us, *columns(row, at), pure=False) for at in range(COLUMNS)]
+                return client.gather(row)
+
+            value, seconds = timed(steps)
+            wanted = [mix(0, at, at, at) for at in range(COLUMNS)]
+            for _ in range(1, size):
+                wanted = [mix(0, *columns(wanted, at)) for at in range(COLUMNS)]
+            check(value, wanted)
+            return us * COLUMNS * size / 1e6 / WORKERS / seconds
+
+        run(125)
+        reached = [(us, run(us)) for us in GRAINS_US]
+        return {**{f"{us}us": share for us, share in reached}, "half-at": half_at(reached)}
+
+
 def measure_boot(_size):
     start = time.perf_counter()
     with session() as client:
@@ -199,6 +245,32 @@ def measure_values_1mib(size):
         fetch_values(size // 5)
         _, seconds = timed(lambda: fetch_values(size))
         return {"throughput": size / seconds}
+
+
+def measure_deep(size):
+    def stored(dask_scheduler):
+        return sum(worker.nbytes for worker in dask_scheduler.workers.values())
+
+    with session() as client:
+        peak = 0
+        done = threading.Event()
+
+        def look():
+            nonlocal peak
+            while not done.wait(LOOK_S):
+                peak = max(peak, client.run_on_scheduler(stored))
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        value, seconds = timed(
+            lambda: client.gather(
+                client.map(checksum, client.map(make_bytes, [DEEP_BYTES] * size, pure=False), pure=False)
+            )
+        )
+        done.set()
+        looking.join()
+        check(value, [expected_checksum(DEEP_BYTES)] * size)
+        return {"peak": peak / 1e6, "throughput": size * DEEP_BYTES / 1e6 / seconds}
 
 
 def measure_cpu(size):

@@ -15,6 +15,7 @@ const run = promisify(execFile);
 export const dask: ScriptSystem = {
   kind: "script",
   slow: true,
+  storesResults: true,
   missing: async () => {
     try {
       await run("docker", ["image", "inspect", IMAGE], { timeout: PROBE_DEADLINE_MS });

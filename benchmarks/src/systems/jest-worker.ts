@@ -8,6 +8,7 @@ const TASK_NAMES: readonly TaskName[] = [
   "add",
   "makeBytes",
   "checksum",
+  "mix",
   "hashBlock",
   "timer",
   "hold",

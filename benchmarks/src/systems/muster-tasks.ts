@@ -8,6 +8,7 @@ export const musterTasks = {
   add: task("add", functions.add),
   makeBytes: task("makeBytes", functions.makeBytes),
   checksum: task("checksum", functions.checksum),
+  mix: task("mix", functions.mix),
   hashBlock: task("hashBlock", functions.hashBlock),
   timer: task("timer", functions.timer),
   hold: task("hold", functions.hold),

@@ -30,7 +30,15 @@ const FLOOR = "it shows what the machine takes, and has nothing that this would 
 export const nodeBare: SessionSystem = {
   kind: "session",
   missing: notMissing,
-  leavesOut: { noop: FLOOR, submit: FLOOR, tree: FLOOR, boot: FLOOR, timers: FLOOR, "values-1mib": FLOOR },
+  leavesOut: {
+    noop: FLOOR,
+    submit: FLOOR,
+    tree: FLOOR,
+    stencil: FLOOR,
+    boot: FLOOR,
+    timers: FLOOR,
+    "values-1mib": FLOOR,
+  },
   use: async (_options, body) => {
     const directory = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "muster-bench-"));
     const path = join(directory, "socket");

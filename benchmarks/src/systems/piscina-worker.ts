@@ -1,7 +1,7 @@
 import { move } from "piscina";
 import * as tasks from "../tasks.ts";
 
-export const { noop, increment, add, checksum, hashBlock, timer, hold } = tasks;
+export const { noop, increment, add, checksum, mix, hashBlock, timer, hold } = tasks;
 
 export function makeBytes(size: number): unknown {
   return move(tasks.makeBytes(size));
