@@ -28,7 +28,7 @@ const LAYERS = {
     ...["wire", "code", "engine", "scheduler", "cluster", "printing"],
   ],
   flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor", "printing"],
-  "worker program": ["base", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
+  "worker program": ["base", "contracts", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
   testing: ["base", "contracts", "events", "context", "scheduler", "cluster", "executor", "flow"],
   cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow", "printing"],
 };
@@ -40,6 +40,7 @@ const PLACES = {
   "cluster/worker-link.ts": "contracts",
   "code/code-unit.ts": "contracts",
   "engine/engine.ts": "engine contract",
+  "wire/print-mark.ts": "contracts",
   "cluster/worker-env.ts": "worker contract",
   "worker/exit-code.ts": "worker contract",
   "worker/worker-file.ts": "worker contract",

@@ -2,7 +2,8 @@ import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { LogEvent, LogLevel } from "../events/event.ts";
-import type { WorkerId, WorkerProvider } from "./provider.ts";
+import { type PrintOwner, readMark } from "../wire/print-mark.ts";
+import type { WorkerProvider } from "./provider.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
 /** Milliseconds that the last lines of an ended worker have to arrive. */
@@ -40,18 +41,19 @@ export class WorkerOutput {
     const { provider, signal } = this.#deps;
     try {
       for await (const line of provider.logs(id, signal)) {
-        log.append(line);
-        this.#log("info", line, id);
+        const { text, owner } = readMark(line);
+        log.append(text);
+        this.#log("info", text, { worker: id, ...owner });
       }
     } catch (error) {
-      this.#log("warn", `The output of ${id} cannot be read: ${toError(error).message}`, id);
+      this.#log("warn", `The output of ${id} cannot be read: ${toError(error).message}`, { worker: id });
     } finally {
       log.end();
     }
   }
 
-  #log(level: LogLevel, message: string, worker: WorkerId): void {
+  #log(level: LogLevel, message: string, from: Pick<LogEvent, "worker" | keyof PrintOwner>): void {
     const { clock, emit } = this.#deps;
-    emit({ type: "log", at: clock.wallTime(), level, message, worker });
+    emit({ type: "log", at: clock.wallTime(), level, message, ...from });
   }
 }

@@ -22,12 +22,19 @@ export class TaskScope implements Context {
   readonly attempt: number;
   #controller: AbortController | undefined;
   #logger: Logger | undefined;
+  #printOwner: { readonly task: string; readonly taskRun: number; readonly attempt: number } | undefined;
 
   constructor(run: RunScope, taskName: string, id: number, attempt: number) {
     this.#run = run;
     this.taskName = taskName;
     this.#id = id;
     this.attempt = attempt;
+  }
+
+  /** The same object each time, for who compares. */
+  get printOwner(): { readonly task: string; readonly taskRun: number; readonly attempt: number } {
+    this.#printOwner ??= { task: this.taskName, taskRun: this.#id, attempt: this.attempt };
+    return this.#printOwner;
   }
 
   get image(): string | undefined {

@@ -150,7 +150,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       cluster,
       cancelGraceMs,
       engine: (parts) => {
-        const message = runMessage({ ...run, logLevel }, parts.ids);
+        const message = { ...runMessage({ ...run, logLevel }, parts.ids), marksPrints: true };
         flowRunId = message.flowRunId;
         hub = new HubEngine({
           clock: parts.clock,

@@ -79,6 +79,8 @@ export interface RunMessage {
   readonly logLevel: LogLevel;
   /** The parameters of the run, encoded. */
   readonly parameters: Uint8Array | undefined;
+  /** Whoever reads what this worker prints reads whose print it is: see `print-mark.ts`. @default false */
+  readonly marksPrints?: boolean;
 }
 
 export type CodeMessage =

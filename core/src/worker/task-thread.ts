@@ -6,6 +6,7 @@ import { flatten, unflatten } from "../wire/blob-format.ts";
 import { encodeError } from "../wire/errors.ts";
 import type { FrameLink } from "../wire/frame-link.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
+import { PrintMarker } from "../wire/print-mark.ts";
 import {
   FrameType,
   functionOf,
@@ -86,6 +87,8 @@ class TaskThread {
   #link: FrameLink | undefined;
   #mayEndWithRun = false;
   #run: RunScope | undefined;
+  #marksPrints = false;
+  readonly #markers = { 1: new PrintMarker(), 2: new PrintMarker() };
   /** Of the task that was last said to begin. */
   #saidToBegin = -1;
   /** Of the next task that came, as the board counts. */
@@ -103,6 +106,13 @@ class TaskThread {
     this.#freePlaces = Array.from({ length: data.concurrency }, (_, index) => data.concurrency - 1 - index);
     this.#blobs = new ThreadBlobs(port, `${data.workerId}-${data.lane}`);
   }
+
+  /** What is printed now, with the task that prints it; `undefined` where nobody reads marks. */
+  readonly mark = (stream: 1 | 2, bytes: Buffer): string | undefined => {
+    if (!this.#marksPrints) return undefined;
+    const scope = contextStorage.getStore();
+    return this.#markers[stream].mark(bytes, scope instanceof TaskScope ? scope.printOwner : undefined);
+  };
 
   receive(message: ToThread): void {
     switch (message.type) {
@@ -133,6 +143,7 @@ class TaskThread {
   }
 
   #setRun(run: RunMessage): void {
+    this.#marksPrints = run.marksPrints === true;
     this.#run = {
       flowRunId: run.flowRunId,
       flowName: run.flowName,
@@ -402,8 +413,8 @@ export function runTaskThread(): void {
   process.setSourceMapsEnabled(true);
   const data = workerData as ThreadData;
   const prints = new PrintCount(data.prints);
-  sendOutputTo(port, prints);
   provideUserApi();
   const thread = new TaskThread(port, data, prints);
+  sendOutputTo(port, prints, thread.mark);
   port.on("message", (message: ToThread) => thread.receive(message));
 }

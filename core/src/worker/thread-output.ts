@@ -47,7 +47,11 @@ const PRINTED = 1;
  * Sends what a task prints to the main thread. Node's own way is a channel of its own, of which nobody can tell when all
  * has arrived: what was printed last was lost with the worker.
  */
-export function sendOutputTo(port: MessagePort, prints: PrintCount): void {
+export function sendOutputTo(
+  port: MessagePort,
+  prints: PrintCount,
+  mark: (stream: 1 | 2, bytes: Buffer) => string | undefined,
+): void {
   for (const [stream, number] of [
     [process.stdout, 1],
     [process.stderr, 2],
@@ -56,7 +60,9 @@ export function sendOutputTo(port: MessagePort, prints: PrintCount): void {
     writable._writev = null as unknown as undefined;
     writable._write = (chunk: Uint8Array | string, encoding, done) => {
       // A copy: small buffers are views of a large one, which would travel whole.
-      const bytes = new Uint8Array(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
+      const whole = typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk;
+      const marked = mark(number, Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength));
+      const bytes = new Uint8Array(marked === undefined ? whole : Buffer.from(marked));
       prints.sent();
       port.postMessage({ type: "print", stream: number, bytes } satisfies FromThread, [bytes.buffer]);
       done();
