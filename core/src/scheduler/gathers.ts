@@ -4,7 +4,7 @@ import type { StateName } from "../events/event.ts";
 import { type CancelReason, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import type { MapSource } from "./map-source.ts";
 import type { RunFunction } from "./run-function.ts";
-import { GatherRun, type Node, type NodeOwner, type TaskRun } from "./task-run.ts";
+import { GatherRun, type GatherSink, type Node, type NodeOwner, type TaskRun } from "./task-run.ts";
 
 export interface GathersOptions {
   readonly owner: NodeOwner;
@@ -18,14 +18,25 @@ export interface GathersOptions {
 /** Lists of what several nodes give: each ends with the last of them, or with the first that fails. */
 export class Gathers {
   readonly #options: GathersOptions;
+  readonly #sink: GatherSink;
+  /** Those that have not ended and that somebody waits for, or whose elements are not known. */
   readonly #open = new Set<GatherRun>();
   readonly #failed = new Set<GatherRun>();
 
   constructor(options: GathersOptions) {
     this.#options = options;
+    this.#sink = {
+      done: (gather) => this.#decide(gather),
+      expanded: (gather) => {
+        if (!gather.isWanted) this.#open.delete(gather);
+      },
+      wanted: (gather) => {
+        if (!gather.isFinished) this.#open.add(gather);
+      },
+    };
   }
 
-  /** How many have not ended. */
+  /** How many have not ended, of those that somebody waits for. All others end with their elements. */
   get size(): number {
     return this.#open.size;
   }
@@ -77,7 +88,7 @@ export class Gathers {
   }
 
   #create(name: string): GatherRun {
-    const gather = new GatherRun(this.#options.owner, name, () => this.#decide(gather));
+    const gather = new GatherRun(this.#options.owner, name, this.#sink);
     this.#open.add(gather);
     return gather;
   }

@@ -1,14 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { type Holding, Holdings } from "./holding.ts";
-
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString("--expose-gc");
-  // What a turn has looked at through a weak reference lives until its end.
-  await new Promise(setImmediate);
-  (runInNewContext("gc") as () => void)();
-}
+import { collectGarbage } from "./scheduler.test.kit.ts";
 
 test("futures share holdings, some hundred each, and those whose futures are gone are seen to be", async () => {
   const holdings = new Holdings();

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { SimulatedClock } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import type {
@@ -187,4 +189,11 @@ export class SchedulerRun {
   get inEngine(): number[] {
     return [...this.engine.tasks.keys()].map(({ id }) => id);
   }
+}
+
+export async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  // What a turn has looked at through a weak reference lives until its end.
+  await new Promise(setImmediate);
+  (runInNewContext("gc") as () => void)();
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { TaskFuture } from "./future.ts";
-import { SchedulerRun } from "./scheduler.test.kit.ts";
-import type { TaskRun } from "./task-run.ts";
+import { collectGarbage, SchedulerRun } from "./scheduler.test.kit.ts";
+import type { GatherRun, TaskRun } from "./task-run.ts";
 
 /* ------------------------------------------------------------------------------------------------ dependencies */
 
@@ -395,4 +395,26 @@ test("it stays for whoever has a future of it, awaits it, or takes it in a list"
   for (const user of users) run.engine.succeed(user);
   expect(run.engine.released).toEqual([]);
   expect([await future, await value, await list]).toEqual([["of 1"], ["of 2"], [["of 3"]]]);
+});
+
+test("what the elements of a list gave goes with the list, when nobody has a future of it or waits for it", async () => {
+  const run = new SchedulerRun();
+  const [list, make, use] = [run.fn("list"), run.fn("make"), run.fn("use")];
+  const source = run.scheduler.submit(list, []);
+  let made: GatherRun | undefined = run.scheduler.mapLater(make, [{ kind: "node", node: source }]);
+  const used = run.scheduler.mapLater(use, [{ kind: "node", node: made }]);
+  const result = run.scheduler.result(used);
+  await run.settle();
+  run.engine.succeed(source, [1, 2]);
+  await run.settle();
+  const [first, second] = [...made.children!] as TaskRun[];
+  made = undefined;
+  run.engine.succeed(first!, ["large"]);
+  await run.settle();
+  await collectGarbage();
+  run.engine.succeed(second!, ["as large"]);
+  await run.settle();
+  for (const child of used.children as TaskRun[]) run.engine.succeed(child, "done");
+  expect(await result).toEqual(["done", "done"]);
+  expect(run.engine.released).toEqual([["large"], ["as large"]]);
 });

@@ -42,8 +42,10 @@ export abstract class Node {
   depth = 0;
   /** The value for those who await it, made when the first one does. */
   promise: Promise<unknown> | undefined;
-  /** What is kept is for more than the tasks that take it: for a list, for the flow, for another run. */
+  /** What is kept is for more than the tasks that take it: for the flow, for another run. */
   #isKept = false;
+  /** The list that it is an element of, as long as somebody may ask for that. */
+  #list: WeakRef<Node> | undefined;
   /** Tasks that take it and have not ended. */
   #takers = 0;
   /** Most nodes have one or none: no list is made for that. */
@@ -72,6 +74,12 @@ export abstract class Node {
     this.#isKept = true;
   }
 
+  /** What it gives is needed as long as this list is, which garbage collection tells. */
+  keepFor(list: WeakRef<Node>): void {
+    if (this.#list === undefined) this.#list = list;
+    else this.keep();
+  }
+
   /** A task takes it. */
   take(): void {
     this.#takers++;
@@ -81,6 +89,7 @@ export abstract class Node {
   leave(): void {
     this.#takers--;
     if (this.#takers > 0 || this.#isKept || typeof this.value !== "object" || this.isHeld) return;
+    if (this.#list?.deref() !== undefined) return;
     this.owner.engine?.release(this.value);
   }
 
@@ -162,7 +171,8 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   }
 
   override hold(): Holding {
-    const holding = this.fn.holdings.next();
+    // All its futures share one: it must not seem to be without any before the last has gone.
+    const holding = this.#holding?.deref() ?? this.fn.holdings.next();
     this.#holding = holding.ref;
     return holding;
   }
@@ -208,21 +218,36 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   }
 }
 
-/** The list of what a mapped task gives, when how long it is was not known at once. */
+/** What a list tells whoever made it. */
+export interface GatherSink {
+  /** All its children have ended, or one has failed. */
+  done(gather: GatherRun): void;
+  /** Its children are known. */
+  expanded(gather: GatherRun): void;
+  /** Somebody waits for it. */
+  wanted(gather: GatherRun): void;
+}
+
+/**
+ * The list of what a mapped task gives, when how long it is was not known at once. Its children do not hold on to it: a
+ * list that nobody waits for and nobody has a future of goes, and so does what they gave.
+ */
 export class GatherRun extends Node implements Dependent {
   readonly name: string;
   /** How long it is depends on another run. */
   waitsForOthers = false;
+  /** Somebody has waited for it. */
+  isWanted = false;
   /** One an element, once known. */
   children: readonly Node[] | undefined;
   readonly #onExpanded: ((children: readonly Node[] | undefined) => void)[] = [];
-  readonly #onDone: (run: GatherRun) => void;
+  readonly #sink: GatherSink;
   #waitingFor = 0;
 
-  constructor(owner: NodeOwner, name: string, onDone: (run: GatherRun) => void) {
+  constructor(owner: NodeOwner, name: string, sink: GatherSink) {
     super(owner);
     this.name = name;
-    this.#onDone = onDone;
+    this.#sink = sink;
   }
 
   /** The children once they are known; undefined when there will be none. */
@@ -238,18 +263,27 @@ export class GatherRun extends Node implements Dependent {
 
   expand(children: readonly Node[]): void {
     this.children = children;
+    const self = new WeakRef(this);
+    const link: Dependent = { dependencyEnded: (child) => self.deref()?.dependencyEnded(child) };
     for (const child of children) {
-      child.keep();
+      child.keepFor(self);
       if (child.state === "Success") {
         this.#follow(child);
         continue;
       }
       this.#waitingFor++;
       if (child.isFinished) this.dependencyEnded(child);
-      else child.addDependent(this);
+      else child.addDependent(link);
     }
     for (const callback of this.#onExpanded) callback(children);
-    if (this.#waitingFor === 0 && !this.isFinished) this.#onDone(this);
+    this.#sink.expanded(this);
+    if (this.#waitingFor === 0 && !this.isFinished) this.#sink.done(this);
+  }
+
+  override addDependent(dependent: Dependent): void {
+    super.addDependent(dependent);
+    this.isWanted = true;
+    this.#sink.wanted(this);
   }
 
   #follow(child: Node): void {
@@ -261,6 +295,6 @@ export class GatherRun extends Node implements Dependent {
     this.#follow(child);
     this.#waitingFor--;
     if (this.isFinished) return;
-    if (this.#waitingFor === 0 || child.state !== "Success") this.#onDone(this);
+    if (this.#waitingFor === 0 || child.state !== "Success") this.#sink.done(this);
   }
 }
