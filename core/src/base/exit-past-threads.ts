@@ -1,17 +1,26 @@
 import { isMainThread } from "node:worker_threads";
 
+const reasons = new Set<() => boolean>();
+
 /**
- * A thread of this process cannot be ended, and whoever exits waits for all threads. From now on this process ends by
- * becoming another one, of which nothing is known but that it exits at once with the same code. On Windows, and where this
- * itself is a thread, that cannot be had.
+ * An exit waits for all threads, and some may not end. From now on, and until the returned function is called, this process
+ * exits, when `mayNotEnd` says so then, by becoming another one, of which nothing is known but that it exits at once with
+ * the same code. On Windows, and where this itself is a thread, that cannot be had.
  */
-export function exitPastThreads(): void {
-  if (!isMainThread || process.execve === undefined || process.platform === "win32") return;
-  if (!process.listeners("exit").includes(exitAtOnce)) process.on("exit", exitAtOnce);
+export function exitPastThreads(mayNotEnd: () => boolean = () => true): () => void {
+  if (!isMainThread || process.execve === undefined || process.platform === "win32") return () => {};
+  if (reasons.size === 0) process.on("exit", exitAtOnce);
+  reasons.add(mayNotEnd);
+  return () => {
+    if (reasons.delete(mayNotEnd) && reasons.size === 0) process.off("exit", exitAtOnce);
+  };
 }
 
 function exitAtOnce(code: number): void {
-  // Nobody else will be heard after this.
+  // Somebody may only play an exit, and have the process end another way.
+  const isExiting = (process as { readonly _exiting?: boolean })._exiting === true;
+  if (!isExiting || ![...reasons].some((mayNotEnd) => mayNotEnd())) return;
+  // Nobody else would be heard after this.
   const listeners = process.rawListeners("exit");
   for (const listener of listeners.slice(listeners.indexOf(exitAtOnce) + 1)) listener.call(process, code);
   const exit = `process.exitCode = ${process.exitCode ?? code}`;

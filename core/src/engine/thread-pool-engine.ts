@@ -33,6 +33,9 @@ export class ThreadPoolEngine extends WireEngine {
   #lanes: Lanes | undefined;
   #listener: EngineListener | undefined;
   #forgetExit: (() => void) | undefined;
+  #forgetThreads: (() => void) | undefined;
+  /** A thread of it cannot be ended. */
+  #isStuck = false;
 
   constructor(options: ThreadPoolOptions) {
     super(options);
@@ -68,6 +71,7 @@ export class ThreadPoolEngine extends WireEngine {
     });
     this.#lanes = lanes;
     this.#forgetExit = atExit(this.#endPrograms);
+    this.#forgetThreads = exitPastThreads(() => this.#isStuck || lanes.isBusy);
     this.dispatcher.addWorker({ id: WORKER, tasksPerLane: tasksPerThread, resources: {} }, this.#port(lanes));
     lanes.startRun(run, { directory: this.blobs.directory, tag: this.blobs.tag, isShared: true });
   }
@@ -79,6 +83,7 @@ export class ThreadPoolEngine extends WireEngine {
     this.#endPrograms();
     this.#forgetExit?.();
     if (!haveEnded) this.#stuck();
+    if (!this.#isStuck) this.#forgetThreads?.();
   }
 
   /** What tasks started and left. */
@@ -91,7 +96,7 @@ export class ThreadPoolEngine extends WireEngine {
   }
 
   #stuck(): void {
-    exitPastThreads();
+    this.#isStuck = true;
     this.#listener?.log({ type: "log", at: this.clock.wallTime(), level: "warn", message: STUCK });
   }
 

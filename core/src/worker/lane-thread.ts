@@ -120,6 +120,11 @@ export class LaneThread {
     return this.#isDisconnected;
   }
 
+  /** Whether anything runs in it. */
+  get isBusy(): boolean {
+    return this.#board.begun().length > 0;
+  }
+
   /** Whether it ever came to begin a task. */
   get wasUsed(): boolean {
     return this.#board.wasUsed;

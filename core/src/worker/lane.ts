@@ -52,6 +52,10 @@ export class Lane {
     return this.#thread.number;
   }
 
+  get isBusy(): boolean {
+    return this.#thread.isBusy;
+  }
+
   /** The run is known. */
   startRun(): void {
     this.#thread.startRun();

@@ -111,6 +111,11 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.leave()));
   }
 
+  /** Whether anything runs. */
+  get isBusy(): boolean {
+    return this.#lanes.some((lane) => lane.isBusy);
+  }
+
   /** The worker is about to end. */
   stop(): void {
     for (const lane of this.#lanes) lane.stop();
