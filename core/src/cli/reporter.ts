@@ -64,7 +64,7 @@ export class Reporter implements Disposable {
     const { stderr } = process;
     const { kind, showResult = true, write = (text) => process.stdout.write(text) } = this.#options;
     const now = Date.now();
-    const view = { now, colors: colorsFor(stderr), columns: stderr.columns ?? PLAIN_COLUMNS, showResult };
+    const view = { now, colors: colorsFor(stderr), columns: stderr.columns || PLAIN_COLUMNS, showResult };
     const failedTasks = state.taskStates?.failed ?? [];
     const progress = this.#progress;
     stderr.write(`${formatOutcome({ flowName: this.#flowName, state, failedTasks, progress }, view)}\n`);
