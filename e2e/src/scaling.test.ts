@@ -164,3 +164,17 @@ test("closing twice gives one report, and after it there is nothing", async () =
   await running.close();
   expect(recorder.events).toEqual([]);
 });
+
+test("tasks whose cluster is closed under them end, those that run, those that wait and those that still come", async () => {
+  await using running = await localWorkers({ workers: 1 }).start();
+  const forever = () => new Promise<never>(() => setInterval(() => {}, 1000));
+  const waiting = [running.submit(forever, []), running.submit(forever, [])];
+  await running.cluster!.waitForWorkers(1);
+  await running.cluster!.close({ graceMs: 0 });
+  const late = running.submit(forever, []);
+  for (const future of [...waiting, late])
+    await expect(future).rejects.toMatchObject({
+      code: "TASK_CANCELLED",
+      message: 'Task "forever" was cancelled: the cluster was closed',
+    });
+});

@@ -56,6 +56,7 @@ export class Cluster implements AsyncDisposable {
   readonly #waiting = new Waiting();
   readonly #happenings = new Broadcast<ClusterHappening>();
   readonly #failureListeners = new Set<(error: ClusterStartError) => void>();
+  readonly #closedListeners = new Set<() => void>();
   #running: Running | undefined;
   #failure: ClusterStartError | undefined;
   #closing: { readonly graceMs: number; readonly report: Promise<CloseReport> } | undefined;
@@ -164,6 +165,11 @@ export class Cluster implements AsyncDisposable {
     if (this.#failure !== undefined) listener(this.#failure);
     else this.#failureListeners.add(listener);
     return () => void this.#failureListeners.delete(listener);
+  }
+
+  /** Calls `listener` once the cluster has been closed, by whomever. */
+  onClosed(listener: () => void): void {
+    this.#closedListeners.add(listener);
   }
 
   /**
@@ -301,6 +307,7 @@ export class Cluster implements AsyncDisposable {
     if (running !== undefined) leftovers.push(...(await running.supervisor.stop(graceMs)));
     leftovers.push(...(await this.#provider.close(clock)));
     running?.supervisor.end();
+    for (const listener of this.#closedListeners) listener();
     const durationMs = (clock?.now() ?? 0) - startedAt;
     if (clock !== undefined) {
       const message =

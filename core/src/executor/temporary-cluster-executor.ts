@@ -188,6 +188,8 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       throw error;
     }
     cluster.onFailure((error) => scheduler.failAll(error));
+    // Where somebody closes it under its tasks, nothing that has not ended ever will.
+    cluster.onClosed(() => scheduler.cancelAll("the cluster was closed", 0));
     return executor;
   }
 }
