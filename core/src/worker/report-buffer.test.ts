@@ -76,8 +76,8 @@ test("an end that somebody waits for leaves before the next one when that would 
 test("one that is to be told soon waits for others that end soon, but not for long", () => {
   const buffer = buffered(end(1, { haste: Haste.soon }));
   expect(buffer.isDue({ nextMs: 0.1, leftMs: 0.2 })).toBe(false);
-  expect(buffer.isDue({ nextMs: 3, leftMs: 3 })).toBe(true);
-  buffer.add(end(2, { endedAt: 101.95 }));
+  expect(buffer.isDue({ nextMs: 5, leftMs: 5 })).toBe(true);
+  buffer.add(end(2, { endedAt: 103.95 }));
   expect(buffer.isDue({ nextMs: 0.1, leftMs: 30 })).toBe(true);
 });
 

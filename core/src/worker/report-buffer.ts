@@ -49,7 +49,7 @@ export interface Prospect {
 }
 
 /** An end that is to be told soon waits so long for company, in milliseconds, unless the thread has nothing left to do. */
-const SOON_MS = 2;
+const SOON_MS = 4;
 /**
  * And one that is to be told at once, so long at most; but no longer than this share of what the thread has left to do:
  * one that soon has nothing needs the driver's answer soon.

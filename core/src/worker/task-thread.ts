@@ -58,7 +58,7 @@ interface Attempt {
 }
 
 /** A task whose recent runs took longer than this is not made to wait, nor others for it, in milliseconds. */
-const SHORT_TASK_MS = 0.5;
+const SHORT_TASK_MS = 1.5;
 
 /**
  * A thread that runs user code, and nothing else does. Batches of tasks come in from the engine and batches of ends go
