@@ -69,7 +69,12 @@ test("debug: true lets everything be heard", async () => {
   const recorder = new Recorder();
   const executor = new TemporaryClusterExecutor({ clusterKwargs: { workers: 1 }, debug: true });
   await flow({ name: "debugging", executor }, () => says("it")).run({ onEvent: recorder.onEvent });
-  expect(recorder.taskLogs().map(({ level }) => level)).toEqual(["error", "debug"]);
+  expect(recorder.taskLogs().map(({ level }) => level)).toEqual(
+    expect.arrayContaining(["info", "error", "debug"]),
+  );
+  const messages = recorder.of("log").map(({ message }) => message);
+  expect(messages).toContainEqual(expect.stringMatching(/^worker w-1: ready after \d+ ms$/));
+  expect(messages).toContainEqual(expect.stringMatching(/^cluster local: closed after \d+ ms$/));
 });
 
 test("parameters that cannot travel are the flow's own; its tasks see none", async () => {

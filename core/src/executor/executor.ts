@@ -36,5 +36,7 @@ export interface RunFacts {
 export interface Executor {
   /** For messages: `"LocalExecutor"`. */
   readonly name: string;
+  /** The least important log lines that it wants to be heard, whatever its run says. @default what the run says */
+  readonly logLevel?: LogLevel | undefined;
   start(run?: RunFacts): Promise<RunningExecutor>;
 }

@@ -9,6 +9,8 @@ import { resolveClusterClass } from "../cluster/cluster-class.ts";
 import type { ClusterClass, KwargsOf } from "../cluster/cluster-registry.ts";
 import { projectDirectory } from "../code/project-directory.ts";
 import { HubEngine } from "../engine/hub/hub-engine.ts";
+import type { LogLevel } from "../events/event.ts";
+import { logClusterLife } from "./cluster-life.ts";
 import { compose } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
 import { runMessage } from "./run-scope.ts";
@@ -39,7 +41,7 @@ export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterCla
   adaptKwargs?: AdaptOptions;
   /** How the driver and its workers speak to each other. */
   clientKwargs?: ClientOptions;
-  /** Logs everything, here and on the workers. @default false */
+  /** Logs everything, here and on the workers, and what becomes of the cluster. @default false */
   debug?: boolean;
 }
 
@@ -91,6 +93,10 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   implements Executor
 {
   readonly name = "TemporaryClusterExecutor";
+
+  get logLevel(): LogLevel | undefined {
+    return this.options.debug === true ? "debug" : undefined;
+  }
   /** A copy of what was given: what is done to that later has no effect. */
   readonly options: TemporaryClusterOptions<Class>;
 
@@ -142,11 +148,11 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     const { deathTimeoutMs, cancelGraceMs, heartbeatMs, workerTimeoutMs } =
       resolveClientOptions(clientKwargs);
     const address = await cluster.locateHub(run.signal);
-    const logLevel = debug ? "debug" : (run.logLevel ?? "info");
+    const logLevel = this.logLevel ?? run.logLevel ?? "info";
     let hub!: HubEngine;
     let flowRunId!: string;
     const { clock, events, scheduler, executor } = compose({
-      run,
+      run: { ...run, logLevel },
       cluster,
       cancelGraceMs,
       engine: (parts) => {
@@ -164,6 +170,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
         return hub;
       },
     });
+    if (debug) logClusterLife(events);
     try {
       await hub.start(scheduler.listener);
       await cluster.start({

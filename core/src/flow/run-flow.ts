@@ -26,7 +26,8 @@ const CLOSE_MS = 180_000;
 export async function runFlow<P, R>(flow: Flow<P, R>, options: RunOptions<P>): Promise<State<R>> {
   checkRunOptions(options, flow.name);
   checkExecutor(flow.executor, flow.name);
-  const { parameters, logLevel = "info" } = options;
+  const { parameters } = options;
+  const logLevel = flow.executor.logLevel ?? options.logLevel ?? "info";
   const image = options.context?.image ?? process.env["MUSTER__CONTEXT__IMAGE"];
   const events = new EventLog();
   if (options.onEvent !== undefined) events.subscribe(options.onEvent);
@@ -143,8 +144,8 @@ async function runFunction<P, R>(flow: Flow<P, R>, run: FunctionRun<P>): Promise
   const { scheduler } = executor;
   try {
     const prepared = cancellation.prepareForBusyLoop();
-    // Workers that boot are not made to wait for it.
-    if (executor.cluster === undefined) await prepared;
+    // Tasks of this very thread are as likely to keep it busy as the flow's own function.
+    if (!scheduler.engine.needsCode) await prepared;
     const returned = await cancellation.limit(
       cancellation.call(() => inner.inside(() => runInside(executor, async () => flow.fn(parameters)))),
     );

@@ -1,0 +1,35 @@
+import type { MusterEvent } from "../events/event.ts";
+import type { EventLog } from "../events/event-log.ts";
+
+/** Has what becomes of a cluster and its workers logged as well, at level debug. */
+export function logClusterLife(events: EventLog): void {
+  events.subscribe((event) => {
+    const message = lineOf(event);
+    if (message !== undefined) events.emit({ type: "log", at: event.at, level: "debug", message });
+  });
+}
+
+function lineOf(event: MusterEvent): string | undefined {
+  switch (event.type) {
+    case "cluster": {
+      const { cluster, state, durationMs, message } = event;
+      return `cluster ${cluster}: ${state}${after(durationMs)}${because(message)}`;
+    }
+    case "worker": {
+      const { worker, state, bootMs, reason } = event;
+      return `worker ${worker}: ${state}${after(bootMs)}${because(reason)}`;
+    }
+    case "scaling":
+      return `from ${event.from} to ${event.to} workers${because(event.reason)}`;
+    default:
+      return undefined;
+  }
+}
+
+function after(ms: number | undefined): string {
+  return ms === undefined ? "" : ` after ${Math.round(ms)} ms`;
+}
+
+function because(reason: string | undefined): string {
+  return reason === undefined || reason === "" ? "" : `: ${reason}`;
+}
