@@ -5,6 +5,6 @@ export default defineConfig({
   test: {
     include: ["e2e/src/ledger/*.suite.ts"],
     pool: "forks",
-    testTimeout: 300_000,
+    testTimeout: 600_000,
   },
 });

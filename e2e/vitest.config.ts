@@ -7,7 +7,7 @@ export default defineConfig({
     pool: "forks",
     // Each of them wants the whole machine for itself.
     fileParallelism: false,
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 60_000,
   },
 });
