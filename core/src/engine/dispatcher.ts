@@ -1,49 +1,24 @@
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { WorkerDeath } from "../cluster/worker-link.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import {
   type BeginsMessage,
-  Haste,
   isBefore,
   type LaneEndedMessage,
-  packTasks,
   type ReturnedMessage,
   readReportBatch,
-  type TaskBodies,
   unpackMessage,
   type WireValue,
-  withHaste,
 } from "../wire/protocol.ts";
 import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
 import { BlobHandle } from "./blob-store.ts";
 import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
 import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
-import { ResourceQueues, type Resources } from "./resource-queues.ts";
+import { LaneFeeder } from "./lane-feeder.ts";
+import type { Resources } from "./resource-queues.ts";
+import { TaskSender } from "./task-sender.ts";
 import type { WireValues } from "./wire-values.ts";
 import type { WorkerFacts, WorkerPort } from "./worker-port.ts";
-
-/**
- * How much expected work may lie at a lane, begun or not, in milliseconds: enough to never wait for the driver, which
- * hears of short tasks' ends every 10 ms only. (A third of it made hashing on all cores slower by 3 %: what a wake-up of
- * the driver costs, it costs the tasks.)
- */
-const WINDOW_MS = 32;
-/** A task that takes longer is not sent ahead of need, in milliseconds. */
-const SHORT_MS = 4;
-/** What a task costs a worker besides itself, in milliseconds. */
-const TASK_OVERHEAD_MS = 0.004;
-/** The most bytes of arguments in one message: far from the largest frame that a worker takes. */
-const MAX_BATCH_BYTES = 4 * 2 ** 20;
-/** The most tasks that lie at a lane. */
-const MAX_IN_FLIGHT = 2048;
-/** The most bytes that what lies at a lane ahead of need is expected to give: a run's memory follows its width. */
-const MAX_AHEAD_BYTES = 4 * 2 ** 20;
-/** A lane from which nothing came for so long while others starve gives back what has not begun, in milliseconds; … */
-const STUCK_MS = 20;
-/** … and so does one that has more than this to do, in milliseconds, and gets its share of it again. */
-const MUCH_MS = 2;
-/** While lanes starve, it is looked so often whether others have too much, in milliseconds. */
-const BALANCE_MS = 1;
 
 export interface DispatcherOptions {
   readonly values: WireValues;
@@ -58,30 +33,39 @@ export interface DispatcherOptions {
 }
 
 /**
- * Places tasks on the lanes of workers. A free lane gets the next task at once. Short tasks are sent ahead of need,
- * as many as are expected to take `WINDOW_MS`, in one message; what turns out long gives back those behind it.
+ * Places tasks on the lanes of workers, and knows what lies at each: what becomes of it when a lane tells of ends, gives
+ * back, or is gone. Which task goes where is the `LaneFeeder`'s.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #queues = new ResourceQueues();
+  readonly #feeder: LaneFeeder;
   readonly #workers = new Map<string, WorkerState>();
   readonly #inFlight = new InFlightTable();
-  /** Lanes that had room and found nothing to do. */
-  readonly #hungry = new Set<LaneState>();
-  /** Attempts that were cancelled while they waited here, by task. */
-  readonly #cancelled = new Map<number, number>();
   readonly #sharedPool: { free: Resources } | undefined;
-  #lanes = 0;
-  #balance: Timer | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#sharedPool = options.sharedResources && { free: options.sharedResources };
+    const { values, clock, cores } = options;
+    const sender = new TaskSender({
+      values,
+      isCrowded: () => this.#feeder.isCrowded,
+      cannotSend: (entry, error) => this.#cannotSend(entry, error),
+    });
+    this.#feeder = new LaneFeeder({
+      clock,
+      cores,
+      inFlight: this.#inFlight,
+      send: (lane) => {
+        if (lane.outgoing.length === 0) return;
+        sender.send(lane);
+        options.onLoad?.(lane.worker.id, lane.worker.inFlight);
+      },
+    });
   }
 
   submit(tasks: readonly EngineTask[]): void {
-    for (const task of tasks) this.#queues.push(task);
-    this.#feedHungry();
+    this.#feeder.add(tasks);
   }
 
   /** `true` when it was still waiting here; else its end will be reported. */
@@ -94,7 +78,7 @@ export class Dispatcher {
       lane.worker.port.cancel({ lane: lane.number, end: lane.sent, id, attempt, graceMs });
       return false;
     }
-    this.#cancelled.set(id, attempt);
+    this.#feeder.cancel(task);
     return true;
   }
 
@@ -130,11 +114,7 @@ export class Dispatcher {
       outgoing: [],
     };
     worker.lanes.set(number, lane);
-    if (worker.draining) return;
-    this.#lanes++;
-    this.#feed([lane]);
-    // There may be nothing to do for it but what lies stuck behind others.
-    this.#scheduleBalance();
+    if (!worker.draining) this.#feeder.addLane(lane);
   }
 
   /** The thread of a lane is gone: what had begun is lost, or was ended; what had not is sent elsewhere. */
@@ -143,13 +123,12 @@ export class Dispatcher {
     const lane = worker?.lanes.get(message.lane);
     if (worker === undefined || lane === undefined) return;
     worker.lanes.delete(lane.number);
-    this.#hungry.delete(lane);
-    if (!worker.draining) this.#lanes--;
+    if (!worker.draining) this.#feeder.removeLane(lane);
     const here = this.#inFlight.at(lane);
     const { reports, waiting } = endsWithLane(here, message, ++this.#inFlight.losses);
     for (const entry of here) this.#inFlight.remove(entry);
     this.#takeBack(waiting, reports);
-    this.#feedHungry();
+    this.#feeder.feedHungry();
     this.#options.onLoad?.(workerId, worker.inFlight);
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
@@ -167,8 +146,7 @@ export class Dispatcher {
   #stopFeeding(worker: WorkerState): void {
     if (worker.draining) return;
     worker.draining = true;
-    this.#lanes -= worker.lanes.size;
-    for (const lane of worker.lanes.values()) this.#hungry.delete(lane);
+    for (const lane of worker.lanes.values()) this.#feeder.removeLane(lane);
   }
 
   /** The worker is gone. What lay there is reported as lost. */
@@ -181,7 +159,7 @@ export class Dispatcher {
     const reports = endsWithWorker(here, death, ++this.#inFlight.losses);
     for (const entry of here) this.#inFlight.remove(entry);
     // What it held of resources that it shared is free again.
-    this.#feedHungry();
+    this.#feeder.feedHungry();
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
@@ -221,11 +199,7 @@ export class Dispatcher {
     for (const entry of back) this.#inFlight.remove(entry);
     const reports: TaskReport[] = [];
     this.#takeBack(back, reports);
-    // A lane that is stuck must not get the same tasks again, before it tells of an end.
-    const isStuck = lane.inFlight >= lane.concurrency && this.#isStuck(lane);
-    if (lane.worker.draining || isStuck) this.#hungry.delete(lane);
-    else this.#hungry.add(lane);
-    this.#feedHungry();
+    this.#feeder.returned(lane);
     this.#options.onLoad?.(workerId, lane.worker.inFlight);
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
@@ -234,7 +208,7 @@ export class Dispatcher {
   #takeBack(entries: readonly InFlight[], reports: TaskReport[]): void {
     for (const entry of [...entries].reverse()) {
       if (entry.cancelled) reports.push(endOf(entry, "cancelled"));
-      else this.#queues.unshift(entry.task);
+      else this.#feeder.takeBack(entry.task);
     }
   }
 
@@ -261,19 +235,16 @@ export class Dispatcher {
       }
     } finally {
       // The worker goes on while the driver looks at what came.
-      this.#feed([lane]);
+      this.#feeder.feed(lane);
       // What one task gives back may be enough for several, on any lane.
-      if (freedResources) this.#feedHungry();
-      else this.#scheduleBalance();
+      if (freedResources) this.#feeder.feedHungry();
       this.#options.onLoad?.(workerId, worker.inFlight);
       if (reports.length > 0) this.#options.listener.reported(reports);
     }
   }
 
   close(): void {
-    this.#balance?.cancel();
-    this.#queues.clear();
-    this.#hungry.clear();
+    this.#feeder.close();
   }
 
   #report(entry: InFlight, kindNumber: number, end: { outcome: unknown; durationMs: number }): TaskReport {
@@ -295,185 +266,13 @@ export class Dispatcher {
     };
   }
 
-  #feedHungry(): void {
-    if (this.#queues.size > 0) this.#feed([...this.#hungry].sort(byLoad));
-    this.#scheduleBalance();
-  }
-
-  /**
-   * Gives lanes what they have room for: first, to each, what can begin at once; then what is sent ahead, so that what
-   * waits is spread over all lanes before it is stacked on one.
-   * @param lanes those with the least to do first
-   */
-  #feed(lanes: readonly LaneState[]): void {
-    for (let waiting = -1; waiting !== this.#queues.size; ) {
-      waiting = this.#queues.size;
-      const share = Math.ceil(waiting / lanes.length);
-      for (const lane of lanes) this.#fill(lane, share);
-    }
-    if (this.#queues.plainSize > 0) {
-      const levelMs = this.#levelMs();
-      for (const lane of lanes) this.#fillAhead(lane, levelMs);
-    }
-    for (const lane of lanes) {
-      if (lane.worker.draining) continue;
-      if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
-      else this.#hungry.delete(lane);
-      this.#send(lane);
-    }
-  }
-
-  /** What can begin at once, at most so many. */
-  #fill(lane: LaneState, share: number): void {
-    if (lane.worker.draining) return;
-    for (let count = 0; count < share && lane.inFlight < lane.concurrency; count++) {
-      const task = this.#take(() => this.#queues.take(lane.worker.pool.free));
-      if (task === undefined) return;
-      this.#place(task, lane);
-    }
-  }
-
-  #fillAhead(lane: LaneState, levelMs: number): void {
-    if (lane.worker.draining || lane.expectedMs >= WINDOW_MS / 2) return;
-    const mayGoAhead = (task: EngineTask): boolean =>
-      isShort(task) && lane.expectedBytes + task.fn.expectedBytes <= MAX_AHEAD_BYTES;
-    while (lane.expectedMs < levelMs && lane.inFlight < MAX_IN_FLIGHT) {
-      const task = this.#take(() => this.#queues.takeIf(mayGoAhead));
-      if (task === undefined) return;
-      this.#place(task, lane);
-    }
-  }
-
-  /** How much every lane has to do when what waits is spread evenly, in milliseconds; no more than may lie at one. */
-  #levelMs(): number {
-    const waitingMs = this.#queues.plainSize * costMs(this.#queues.peekPlain()!);
-    const evenMs = (this.#inFlight.expectedMs + waitingMs) / this.#lanes;
-    // A little less than even: sums of fractions must not send one more.
-    return Math.min(evenMs - TASK_OVERHEAD_MS / 2, WINDOW_MS);
-  }
-
-  /**
-   * Lanes keep all cores busy, and this process gets one only when a lane has nothing to do: an end that is told earlier
-   * wakes it for nothing, and where it then waits no lane's end sets it free.
-   */
-  get #isCrowded(): boolean {
-    return this.#lanes >= (this.#options.cores ?? Number.POSITIVE_INFINITY);
-  }
-
-  /** The next task that was not cancelled meanwhile. */
-  #take(next: () => EngineTask | undefined): EngineTask | undefined {
-    for (;;) {
-      const task = next();
-      if (task === undefined || this.#cancelled.size === 0) return task;
-      if (this.#cancelled.get(task.id) !== task.attempt) return task;
-      this.#cancelled.delete(task.id);
-    }
-  }
-
-  #place(task: EngineTask, lane: LaneState): void {
-    if (lane.inFlight === 0) lane.quietSince = this.#options.clock.now();
-    lane.outgoing.push(this.#inFlight.add(task, lane, costMs(task)));
-  }
-
-  #send(lane: LaneState): void {
-    const batch = lane.outgoing;
-    if (batch.length === 0) return;
-    lane.outgoing = [];
-    const { values } = this.#options;
-    let first = 0;
-    let bytes = 0;
-    for (let row = 0; row < batch.length; row++) {
-      bytes += values.argumentBytes(batch[row]!.task);
-      if (bytes < MAX_BATCH_BYTES && row < batch.length - 1) continue;
-      this.#sendBatch(lane, batch.slice(first, row + 1));
-      first = row + 1;
-      bytes = 0;
-    }
-    this.#options.onLoad?.(lane.worker.id, lane.worker.inFlight);
-  }
-
-  #sendBatch(lane: LaneState, batch: readonly InFlight[]): void {
-    const { port, defined } = lane.worker;
-    let bodies: TaskBodies;
-    try {
-      bodies = this.#options.values.bodies(batch);
-    } catch (error) {
-      this.#cannotSend(lane, batch, error as Error);
-      return;
-    }
-    const waited = this.#isCrowded ? Haste.soon : Haste.atOnce;
-    const ids: number[] = [];
-    const attempts: number[] = [];
-    const functions: number[] = [];
-    for (const entry of batch) {
-      const { task, attempt } = entry;
-      if (!defined.has(task.fn)) {
-        defined.add(task.fn);
-        port.define(task.fn);
-      }
-      ids.push(task.id);
-      attempts.push(attempt);
-      functions.push(withHaste(task.fn.index, task.isWaitedFor ? waited : Haste.none));
-      entry.number = lane.sent;
-      lane.sent = (lane.sent + 1) >>> 0;
-    }
-    port.tasks(lane.number, packTasks({ ids, attempts, functions }, bodies));
-  }
-
-  /** Arguments that many values are in are a file, for which there may be no room: that is the end of that task alone. */
-  #cannotSend(lane: LaneState, batch: readonly InFlight[], error: Error): void {
-    if (batch.length > 1) {
-      for (const entry of batch) this.#sendBatch(lane, [entry]);
-      return;
-    }
-    const [entry] = batch;
-    this.#inFlight.remove(entry!);
-    const report = { ...endOf(entry!, "failure"), error };
+  #cannotSend(entry: InFlight, error: Error): void {
+    this.#inFlight.remove(entry);
+    const report = { ...endOf(entry, "failure"), error };
+    // Not in the middle of the call that would send it.
     queueMicrotask(() => {
-      this.#feed([lane]);
+      this.#feeder.feed(entry.lane);
       this.#options.listener.reported([report]);
     });
   }
-
-  /** While lanes starve and tasks lie behind others, looks whether those others have too much. */
-  #scheduleBalance(): void {
-    if (this.#balance !== undefined || this.#queues.size > 0) return;
-    if (this.#hungry.size === 0 || this.#inFlight.crowded.size === 0) return;
-    this.#balance = this.#options.clock.after(
-      BALANCE_MS,
-      () => {
-        this.#balance = undefined;
-        this.#recallTooMuch();
-        this.#scheduleBalance();
-      },
-      { keepAlive: false },
-    );
-  }
-
-  #recallTooMuch(): void {
-    if (![...this.#hungry].some((lane) => lane.inFlight < lane.concurrency)) return;
-    const now = this.#options.clock.now();
-    for (const lane of [...this.#inFlight.crowded]) {
-      const leftMs = lane.expectedMs - (now - lane.quietSince);
-      if (leftMs > MUCH_MS || this.#isStuck(lane))
-        lane.worker.port.recall({ lane: lane.number, end: lane.sent });
-    }
-  }
-
-  #isStuck(lane: LaneState): boolean {
-    return this.#options.clock.now() - lane.quietSince > STUCK_MS;
-  }
-}
-
-/** Known to be short, and was never there when a worker was lost. */
-function isShort({ alone, fn }: EngineTask): boolean {
-  return !alone && fn.expectedMs !== undefined && fn.expectedMs < SHORT_MS;
-}
-
-function costMs({ fn }: EngineTask): number {
-  return (fn.expectedMs ?? WINDOW_MS) + TASK_OVERHEAD_MS;
-}
-
-function byLoad(one: LaneState, other: LaneState): number {
-  return one.expectedMs - other.expectedMs;
 }
