@@ -177,3 +177,15 @@ test.each<[string, Fn, RegExp]>([
   expect(() => inlineFunction(fn, what)).toThrow(message);
   expect(() => inlineFunction(fn, what)).toThrow(expect.objectContaining({ code: "CODE" }));
 });
+
+test("what a function imports is there, and nobody is warned of how", async () => {
+  const warnings: string[] = [];
+  const hear = ({ message }: Error): void => void warnings.push(message);
+  process.on("warning", hear);
+  const basename = compileInline('async (path) => (await import("node:path")).basename(path)');
+  expect(await basename(...(["a/b"] as never[]))).toBe("b");
+  process.emitWarning("of something else");
+  await new Promise(setImmediate);
+  process.off("warning", hear);
+  expect(warnings).toEqual(["of something else"]);
+});

@@ -45,12 +45,25 @@ export function inlineFunction(fn: (...args: never[]) => unknown, what: string):
 
 /** Evaluates a function that was sent as source. `import()` in it resolves from the working directory. */
 export function compileInline(source: string): (...args: never[]) => unknown {
+  const imports = /\bimport\b/.test(source);
+  if (imports) warnOfNoLoader();
   const script = new Script(`"use strict"; (${source}\n)`, {
     filename: "muster-inline.js",
-    // Node warns of this option as experimental, so only who needs it sees that.
-    ...(/\bimport\b/.test(source) && { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }),
+    ...(imports && { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }),
   });
   return script.runInThisContext() as (...args: never[]) => unknown;
+}
+
+let warnsOfNoLoader = false;
+
+/** Node warns, once a thread, that the option is experimental; whoever wrote the function can do nothing about it. */
+function warnOfNoLoader(): void {
+  if (warnsOfNoLoader) return;
+  warnsOfNoLoader = true;
+  const emitWarning = process.emitWarning as (...args: unknown[]) => void;
+  process.emitWarning = (warning: unknown, ...rest: unknown[]): void => {
+    if (!String(warning).includes("USE_MAIN_CONTEXT_DEFAULT_LOADER")) emitWarning(warning, ...rest);
+  };
 }
 
 interface ParsedFunction {
