@@ -24,6 +24,11 @@ const use = task("use", (log: string, value: Uint8Array) => {
   appendFileSync(log, "use ");
   return value.length;
 });
+const half = task("half", (_log: string, value: Uint8Array) => value.slice(value.length / 2));
+const both = task("both", (log: string, one: Uint8Array, other: Uint8Array) => {
+  appendFileSync(log, "both ");
+  return one.length + other.length;
+});
 const numbers = task("numbers", (count: number) => Array.from({ length: count }, (_, index) => index));
 const config = task("config", (path: string) => path);
 
@@ -68,6 +73,24 @@ async function peakOf(run: Promise<unknown>): Promise<number> {
 }
 
 describe.each(EXECUTORS)("%s", (_name, executor) => {
+  test("of lists that are taken side by side the first elements are made first, and not the whole first list", async () => {
+    await using log = await LogFile.make();
+    const logs = new Array(COUNT).fill(log.path);
+    const made = () => half.map(logs, make.map(logs, new Array(COUNT).fill(BYTES)));
+    const run = flow({ name: "side-by-side", executor: executor() }, () =>
+      both.map(logs, made(), make.map(logs, new Array(COUNT).fill(BYTES))),
+    ).run();
+    const peak = await peakOf(run);
+    expect((await run).result).toEqual(new Array(COUNT).fill(BYTES + BYTES / 2));
+    expect(peak).toBeLessThan(COUNT * BYTES);
+    let ahead = 0;
+    for (const word of log.words()) {
+      if (word === "make") ahead++;
+      if (word === "both") ahead -= 2;
+      expect(ahead).toBeLessThan(24);
+    }
+  });
+
   test.each(["a list", "a list that is known later", "with what another task gave"] as const)(
     "what was begun is finished before more is begun: a map over a map of %s",
     async (of) => {

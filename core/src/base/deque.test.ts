@@ -34,6 +34,7 @@ test("does what an array does, however it is filled and emptied", () => {
         }
         expect(deque.size).toBe(array.length);
         expect(deque.peek()).toBe(array[0]);
+        expect(deque.peekLast()).toBe(array.at(-1));
         expect([...deque]).toEqual(array);
       }
     }),

@@ -45,7 +45,7 @@ export function engineTask(id: number, facts: Partial<EngineTask> = {}): EngineT
     alone: false,
     isWaitedFor: false,
   };
-  return { id, fn: taskFunction(), ...plain, ...facts };
+  return { id, rank: id, fn: taskFunction(), ...plain, ...facts };
 }
 
 /** Tasks with these ids, all of the same function. */

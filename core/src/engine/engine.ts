@@ -38,6 +38,8 @@ export interface EngineTask {
   readonly priority: number;
   /** Among equal priorities the deeper goes first: how many tasks, one behind another, led to this one. */
   readonly depth: number;
+  /** Among equal priorities and depths the lower goes first. */
+  readonly rank: number;
   /** `true`: it is not sent ahead of need, since it was there when a worker was lost. */
   readonly alone: boolean;
   /** Somebody waits for this very task: its end is told at once. */

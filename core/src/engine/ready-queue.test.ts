@@ -22,7 +22,7 @@ test("higher priorities first, and first in first out among equals", () => {
 
 test("a task that came back is before all of its priority, and behind higher ones", () => {
   const queue = queueOf(0, 1);
-  queue.unshift(engineTask(3, { priority: 0 }));
+  queue.unshift(engineTask(3, { priority: 0, rank: 1 }));
   queue.unshift(engineTask(4, { priority: -7 }));
   expect(emptied(queue)).toEqual([2, 3, 1, 4]);
 });
@@ -67,6 +67,20 @@ test("of any number of priorities and depths that come and go, the first is alwa
       }
     }),
   );
+});
+
+test("among equals by rank: what was submitted later but belongs to what came first goes with it", () => {
+  const queue = new ReadyQueue();
+  for (const [index, rank] of [1, 2, 3, 1, 2, 3].entries()) queue.push(engineTask(index + 1, { rank }));
+  const first = queue.shift()!;
+  queue.unshift(first);
+  expect(emptied(queue)).toEqual([1, 4, 2, 5, 3, 6]);
+});
+
+test("ranks in any order cost no more than their order", () => {
+  const queue = new ReadyQueue();
+  for (let id = 1; id <= 100; id++) queue.push(engineTask(id, { rank: 101 - id }));
+  expect(emptied(queue).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
 });
 
 test("tells its size and its first task", () => {

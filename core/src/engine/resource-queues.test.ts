@@ -39,7 +39,7 @@ test("resources that are named in another order are the same, and come back in f
   const queues = new ResourceQueues();
   queues.push(needing(1, { GPU: 1, memory: 2 }));
   queues.push(needing(2, { memory: 2, GPU: 1 }));
-  queues.unshift(needing(3, { GPU: 1, memory: 2 }));
+  queues.unshift({ ...needing(3, { GPU: 1, memory: 2 }), rank: 1 });
   expect(taken(queues, { GPU: 1, memory: 2 })).toEqual([3, 1, 2]);
 });
 

@@ -93,5 +93,5 @@ export function without(free: Resources, needs: Resources = NOTHING, sign: 1 | -
 function isBefore(queue: ReadyQueue, other: ReadyQueue): boolean {
   const [task, otherTask] = [queue.peek()!, other.peek()];
   if (otherTask === undefined || goesBefore(task, otherTask)) return true;
-  return !goesBefore(otherTask, task) && task.id < otherTask.id;
+  return !goesBefore(otherTask, task) && task.rank < otherTask.rank;
 }

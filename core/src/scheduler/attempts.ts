@@ -5,6 +5,8 @@ import type { TaskRun } from "./task-run.ts";
 
 /** Enough for some workers to begin with, and soon submitted. */
 const MANY = 256;
+/** Of those that follow in the same turn so many times as many: what takes them together may come only after them. */
+const MORE = 16;
 
 export interface AttemptsOptions {
   readonly engine: Pick<Engine, "submit" | "cancel">;
@@ -22,6 +24,8 @@ export class Attempts {
   /** Runs whose next attempt goes to the engine in this turn. */
   #ready: TaskRun[] = [];
   #isSubmitting = false;
+  /** When there are so many they go to the engine in the middle of a turn. */
+  #many = MANY;
   /** Runs whose next attempt has its time. */
   readonly #waiting = new Map<TaskRun, Timer>();
   /** Runs that the engine was seen to run. */
@@ -41,10 +45,17 @@ export class Attempts {
    */
   make(run: TaskRun): void {
     this.#ready.push(run);
-    if (this.#ready.length >= MANY) this.#submit();
+    if (this.#ready.length >= this.#many) {
+      this.#submit();
+      this.#many *= MORE;
+    }
     if (this.#isSubmitting) return;
     this.#isSubmitting = true;
-    queueMicrotask(() => this.#submit());
+    queueMicrotask(() => {
+      this.#isSubmitting = false;
+      this.#many = MANY;
+      this.#submit();
+    });
   }
 
   makeAfter(run: TaskRun, delayMs: number): void {
@@ -98,7 +109,6 @@ export class Attempts {
   }
 
   #submit(): void {
-    this.#isSubmitting = false;
     const ready = this.#ready;
     if (ready.length === 0) return;
     this.#ready = [];

@@ -418,3 +418,14 @@ test("what the elements of a list gave goes with the list, when nobody has a fut
   expect(await result).toEqual(["done", "done"]);
   expect(run.engine.released).toEqual([["large"], ["as large"]]);
 });
+
+test("what one task takes has the rank of what was submitted first, and so has all that leads to it", async () => {
+  const run = new SchedulerRun();
+  const [make, use] = [run.fn("make"), run.fn("use")];
+  const [first, second] = [run.scheduler.submit(make, []), run.scheduler.submit(make, [])];
+  const other = run.scheduler.submit(make, []);
+  const used = run.scheduler.submit(use, [other]);
+  const alone = run.scheduler.submit(use, [second]);
+  run.scheduler.submit(use, [first, used]);
+  expect([first, second, other, used, alone].map(({ rank }) => rank)).toEqual([1, 2, 1, 1, 2]);
+});

@@ -26,6 +26,7 @@ import {
 import { Gathers } from "./gathers.ts";
 import { LossCauses } from "./loss-causes.ts";
 import { depthOf, type MapSource, type Packing, packElements } from "./map-source.ts";
+import { rankTogether } from "./rank-together.ts";
 import { RunFunction } from "./run-function.ts";
 import { RunList } from "./run-list.ts";
 import { checkTransition } from "./states.ts";
@@ -136,6 +137,7 @@ export class Scheduler implements TaskRunOwner {
   #submit(fn: RunFunction, packed: Packed<Node>, depth: number): TaskRun {
     const run = new TaskRun(this, fn, { id: ++this.#runs, depth });
     run.give(packed);
+    rankTogether(run);
     this.#unfinished.add(run);
     this.#emit(run, "Pending");
     if (this.#cancelled !== undefined) {

@@ -128,6 +128,7 @@ export interface TaskRunOwner extends NodeOwner {
 /** One call of a task. The engine sees it as an `EngineTask`. */
 export class TaskRun extends Node implements EngineTask, Dependent {
   readonly id: number;
+  rank: number;
   readonly fn: RunFunction;
   payload: unknown;
   dependencies: readonly Node[] = NO_DEPENDENCIES;
@@ -152,6 +153,7 @@ export class TaskRun extends Node implements EngineTask, Dependent {
   constructor(owner: TaskRunOwner, fn: RunFunction, { id, depth }: { id: number; depth: number }) {
     super(owner);
     this.id = id;
+    this.rank = id;
     this.fn = fn;
     this.depth = depth + 1;
     this.retriesLeft = fn.policy.retries;

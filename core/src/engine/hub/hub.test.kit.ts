@@ -42,6 +42,7 @@ const fn: TaskFunction = {
 export function tasks(count: number, pack: (n: number) => unknown): EngineTask[] {
   return Array.from({ length: count }, (_, n) => ({
     id: n + 1,
+    rank: n + 1,
     attempt: 1,
     fn,
     payload: pack(n),
