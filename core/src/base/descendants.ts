@@ -95,10 +95,12 @@ function descendants(ancestors: readonly Ancestor[]): number[] {
   const groups = new Set(ancestors.map(({ pid }) => pid));
   const marks = ancestors.map(({ mark }) => linesOf(mark));
   const found = new Set<number>();
+  const own = standing(process.pid);
   for (const pid of processIds()) {
     if (pid === process.pid) continue;
-    const { state, parent, group } = standing(pid);
-    if (state === "Z" || state === "X") continue;
+    const { state, parent, group, start } = standing(pid);
+    // What is older than this process was started by nobody whom it has to do with.
+    if (state === "Z" || state === "X" || start < own.start) continue;
     const isChild = found.has(parent) || (parent === process.pid && groups.has(parent));
     if (isChild || groups.has(group) || bears(pid, marks)) found.add(pid);
   }
@@ -135,14 +137,15 @@ function processIds(): number[] {
   }
 }
 
-const GONE = { state: "X", parent: 0, group: 0 };
+const GONE = { state: "X", parent: 0, group: 0, start: 0 };
 
-function standing(pid: number): { state: string; parent: number; group: number } {
+/** When it was started is counted in ticks since the machine was. */
+function standing(pid: number): typeof GONE {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name before the state may contain anything, parentheses too.
-    const [state, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { state: state!, parent: Number(parent), group: Number(group) };
+    const [state, parent, group, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: state!, parent: Number(parent), group: Number(group), start: Number(rest[16]) };
   } catch {
     return GONE;
   }

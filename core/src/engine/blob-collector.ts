@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 /** Less than this is not worth the look, in bytes. */
 const FEW_BYTES = 32 * 2 ** 20;
 /** Collecting takes no more than one part in so many of this thread's time … */
-const SHARE = 20;
+const SHARE = 40;
 /** … unless so much may be garbage, in bytes. */
 const MANY_BYTES = 512 * 2 ** 20;
 

@@ -10,6 +10,7 @@ import { PrintMarker } from "../wire/print-mark.ts";
 import {
   FrameType,
   functionOf,
+  Haste,
   type HasteNumber,
   hasteOf,
   type LogMessage,
@@ -356,7 +357,9 @@ class TaskThread {
     // What ended because it was told to is reported as that, whatever it says at its end; and nobody may have come to it.
     const isLate = endReason === undefined && tookMs > fn.timeoutMs;
     const told = isLate ? ReportKind.timeout : endReason === undefined ? kind : ReportKind[endReason];
-    const { id, attempt: number, startedAt, haste } = attempt;
+    const { id, attempt: number, startedAt } = attempt;
+    // A large value is worth a message of its own: whoever reads it has much to do.
+    const haste = Array.isArray(outcome) ? Haste.atOnce : attempt.haste;
     const end: AttemptEnd = { id, attempt: number, kind: told, outcome, startedAt, endedAt, haste };
     if (this.#reports.add(end)) return;
     this.#flush();
