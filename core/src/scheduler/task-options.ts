@@ -18,7 +18,10 @@ export interface TaskOptions {
   timeout?: number;
   /** What its worker must have, abstractly: `{ GPU: 1 }`. Tasks that run at once share what a worker has. */
   resources?: Readonly<Record<string, number>>;
-  /** Higher runs first; equal ones in the order of submission. @default 0 */
+  /**
+   * Higher runs first. Among equal ones what was begun is finished before more is begun: the task that more tasks, one
+   * behind another, led to goes first; then the order of submission. @default 0
+   */
   priority?: number;
   /** `muster-resource:GPU=1` and `dask-resource:GPU=1` mean `resources: { GPU: 1 }`; others are for you. */
   tags?: readonly string[];
