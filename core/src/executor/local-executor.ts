@@ -5,7 +5,7 @@ import type { Executor, RunFacts } from "./executor.ts";
 import { runScope } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
 
-/** Runs each task in this thread, one after another, in the order of submission. The default; good for debugging. */
+/** Runs each task in this thread, one after another: what was begun before what is new. The default; good for debugging. */
 export class LocalExecutor implements Executor {
   readonly name = "LocalExecutor";
 
