@@ -429,3 +429,18 @@ test("what one task takes has the rank of what was submitted first, and so has a
   run.scheduler.submit(use, [first, used]);
   expect([first, second, other, used, alone].map(({ rank }) => rank)).toEqual([1, 2, 1, 1, 2]);
 });
+
+test("what is tried again goes behind all that was submitted by then", async () => {
+  const run = new SchedulerRun();
+  const fn = run.fn("flaky", { retries: 1 });
+  const [first, second, third] = [0, 1, 2].map(() => run.scheduler.submit(fn, [])) as [
+    TaskRun,
+    TaskRun,
+    TaskRun,
+  ];
+  await run.settle();
+  run.engine.fail(first);
+  run.engine.lose(second, { started: false });
+  await run.settle();
+  expect([first, second, third].map(({ rank }) => rank)).toEqual([3, 3, 3]);
+});

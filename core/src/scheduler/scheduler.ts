@@ -354,6 +354,7 @@ export class Scheduler implements TaskRunOwner {
         this.#retry(run, verdict.error, verdict.delayMs);
         return;
       case "again":
+        this.#goBehind(run);
         this.#attempts.make(run);
         return;
     }
@@ -374,9 +375,15 @@ export class Scheduler implements TaskRunOwner {
     }
   }
 
+  /** What is tried again waits for all that was submitted by now: one that fails again and again holds up nobody. */
+  #goBehind(run: TaskRun): void {
+    run.rank = this.#runs;
+  }
+
   #retry(run: TaskRun, error: Error, delayMs: number): void {
     this.#enter(run, "Retrying");
     this.#emit(run, "Retrying", { message: error.message });
+    this.#goBehind(run);
     this.#attempts.makeAfter(run, delayMs);
   }
 
