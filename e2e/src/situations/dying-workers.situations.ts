@@ -41,6 +41,8 @@ describeSituations("workers that die, and die again", [
   {
     name: "300 tasks of one function, each of which ends its worker",
     on: WORKERS,
+    // Containers in place of those that died come later and later.
+    deadlineMs: 240_000,
     flow: `
       const kill = task("kill", (n: number) => { ran("kill"); process.kill(process.pid, "SIGSEGV"); return forever(); });
       const fine = task("fine", (n: number) => n);

@@ -9,7 +9,7 @@ import { SituationProject } from "./situation-project.ts";
 export type { Scene } from "./scene.ts";
 export * from "./situation.ts";
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 /** Workers that lost their driver, and containers that are being removed, need a moment to go. */
 const LEFT_DEADLINE_MS = 30_000;
 /** For taking everything away after a row that failed. */

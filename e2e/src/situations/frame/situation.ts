@@ -38,7 +38,7 @@ export interface Situation {
   during?(scene: Scene): unknown;
   /** What must be true at the end, beside that nothing is left. */
   readonly after: Expected | ((place: Place) => Expected);
-  /** Milliseconds within which it must be over. @default 60000 */
+  /** Milliseconds within which it must be over. @default 120000 */
   readonly deadlineMs?: number;
 }
 
