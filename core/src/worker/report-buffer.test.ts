@@ -29,7 +29,6 @@ test("what was added comes out as one batch, in order, and the buffer is empty a
   expect([...table.kinds]).toEqual([ReportKind.success, ReportKind.failure]);
   expect([...table.durationsUs]).toEqual([2500, 2500]);
   expect(outcomes).toEqual(["value 1", "value 2"]);
-  expect(buffer.isEmpty).toBe(true);
   expect(buffer.take()).toBeUndefined();
 });
 
@@ -96,7 +95,7 @@ test("what has no room is not taken, whatever else is there", () => {
   expect(buffer.add(end(2))).toBe(true);
   expect(read(buffer.take()).outcomes).toEqual([large.outcome, "value 2"]);
   expect(buffer.add(end(3, { outcome: "x".repeat(200_000) }))).toBe(false);
-  expect(buffer.isEmpty).toBe(true);
+  expect(buffer.take()).toBeUndefined();
 });
 
 test("the other side takes what a busy thread holds back, and the thread does not tell of it again", () => {
@@ -121,4 +120,14 @@ test("of a thread that ended in the middle of something all that it had added is
 test("a task that runs for days does not overflow its place in the table", () => {
   const buffer = buffered(end(1, { startedAt: 0, endedAt: 30 * 24 * 3600 * 1000 }));
   expect([...read(buffer.take()).table.durationsUs]).toEqual([0xffffffff]);
+});
+
+test("nobody else tells of ends while log lines from before them have not left", () => {
+  const thread = buffered(end(1));
+  const main = new ReportBuffer(thread.buffer);
+  thread.isBehindLogs = true;
+  expect(main.takeFromOutside()).toBeUndefined();
+  thread.isBehindLogs = false;
+  expect([...read(main.takeFromOutside()).table.ids]).toEqual([1]);
+  expect(thread.take()).toBeUndefined();
 });

@@ -20,6 +20,7 @@ const OUTCOME_BYTES = 128 * 1024;
 const HOLDER = 0;
 const ROWS = 1;
 const BYTES = 2;
+const BEHIND_LOGS = 3;
 const HEADER_WORDS = 4;
 const TABLE_WORDS = MAX_ROWS * 4;
 const OUTCOMES_AT = (HEADER_WORDS + TABLE_WORDS) * 4;
@@ -82,8 +83,13 @@ export class ReportBuffer {
     this.#view = new DataView(buffer, OUTCOMES_AT);
   }
 
-  get isEmpty(): boolean {
-    return Atomics.load(this.#words, ROWS) === 0;
+  /** Log lines have not left the thread yet: no end may overtake them, since a run may end with it. */
+  get isBehindLogs(): boolean {
+    return Atomics.load(this.#words, BEHIND_LOGS) !== 0;
+  }
+
+  set isBehindLogs(value: boolean) {
+    Atomics.store(this.#words, BEHIND_LOGS, value ? 1 : 0);
   }
 
   /** Task thread: takes an end in. `false` when there is no room for it. */
@@ -134,8 +140,9 @@ export class ReportBuffer {
     return body;
   }
 
-  /** The other thread: the same, unless the task thread is at it just now. */
+  /** The other thread: the same, unless the task thread is at it just now, or has log lines to send before. */
   takeFromOutside(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.isBehindLogs) return undefined;
     if (Atomics.compareExchange(this.#words, HOLDER, NOBODY, SOMEBODY) !== NOBODY) return undefined;
     const body = this.#empty();
     this.#release();

@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Deque } from "../base/deque.ts";
 import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
+import type { LogEvent } from "../events/event.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
 import { encodeError } from "../wire/errors.ts";
 import type { FrameLink } from "../wire/frame-link.ts";
@@ -152,11 +153,20 @@ class TaskThread {
       logLevel: run.logLevel,
       workerId: this.#data.workerId,
       parameters: run.parameters === undefined ? undefined : decodeValue(unflatten(run.parameters)),
-      emit: (event) => {
-        this.#link?.send(FrameType.log, packMessage({ events: [event] } satisfies LogMessage));
-        this.#link?.flush();
-      },
+      emit: (event) => this.#log(event),
     };
+  }
+
+  #log(event: LogEvent): void {
+    const link = this.#link!;
+    link.send(FrameType.log, packMessage({ events: [event] } satisfies LogMessage));
+    link.flush();
+    if (link.isClear || this.#reports.isBehindLogs) return;
+    this.#reports.isBehindLogs = true;
+    void link.drained().then(() => {
+      this.#reports.isBehindLogs = false;
+      this.#pump();
+    });
   }
 
   #open(link: ThreadLink): void {
@@ -219,6 +229,11 @@ class TaskThread {
   #startNext(): boolean {
     const batch = this.#batches.peek();
     if (batch === undefined) return false;
+    if (this.#reports.isBehindLogs) {
+      // They cannot leave while a task keeps this thread, nor can what ended here before it.
+      this.#flush();
+      return false;
+    }
     const index = batch.next;
     const fn = this.#code.get(functionOf(batch.functions[index]!));
     if (!fn.isLoaded) {

@@ -50,6 +50,26 @@ describeSituations("what is said", [
     after: { stderr: [/warn {2}say#1 .*: loud$/m, { not: "silent" }] },
   },
   {
+    name: "a long log line of a task that ended is heard, though the next one keeps its thread and the run ends with it",
+    on: ["threads", "processes", "cluster", "docker"],
+    executor: { workers: 1 },
+    start: {
+      runOptions: `onEvent: (event) => { if (event.type === "log" && event.task === "say") ran("heard " + event.message.length); }`,
+    },
+    flow: `
+      const say = task("say", (bytes: number) => { if (bytes > 0) context.logger.info("l".repeat(bytes)); });
+      const work = task("work", (ms: number) => compute(ms));
+      export default flow({ name: "says", executor }, async () => {
+        await Promise.all([say.map(Array(50).fill(0)), work.map(Array(50).fill(0))].flat());
+        const said = say(30_000_000);
+        work(60_000);
+        await said;
+        throw new Error("enough");
+      });
+    `,
+    after: { state: "Failed", message: /enough/, ran: { "heard 30000000": 1 } },
+  },
+  {
     name: "what tasks print on a cluster carries its task and attempt, each line whole and in order",
     on: ["cluster"],
     executor: { workers: 1, tasksPerThread: 4 },
