@@ -5,49 +5,30 @@ import { fileURLToPath } from "node:url";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-/** The layers of core, bottom to top, each with those below it that it may import. */
+/** The layers of core, a folder each, bottom to top; each with those below it that it may import. */
 const LAYERS = {
   base: [],
   contracts: ["base"],
   events: ["base", "contracts"],
   printing: ["base", "contracts", "events"],
-  "engine contract": ["base", "contracts", "events"],
-  "worker contract": ["base", "events"],
-  wire: ["base", "contracts", "events"],
+  wire: ["base", "contracts"],
   code: ["base", "contracts"],
-  context: ["base", "events"],
-  worker: ["base", "contracts", "events", "worker contract", "wire", "code", "context"],
-  engine: [
-    ...["base", "contracts", "events", "engine contract", "worker contract"],
-    ...["wire", "context", "worker"],
-  ],
-  scheduler: ["base", "contracts", "events", "engine contract"],
-  cluster: ["base", "contracts", "events", "worker contract"],
+  context: ["base", "contracts"],
+  thread: ["base", "contracts", "wire", "code", "context"],
+  worker: ["base", "contracts", "wire", "code", "context", "thread"],
+  engine: ["base", "contracts", "wire", "context", "thread", "worker"],
+  scheduler: ["base", "contracts", "events"],
+  cluster: ["base", "contracts", "events"],
   executor: [
-    ...["base", "contracts", "events", "engine contract", "worker contract"],
-    ...["wire", "code", "engine", "scheduler", "cluster", "printing"],
+    ...["base", "contracts", "events", "printing", "wire", "code"],
+    ...["engine", "scheduler", "cluster"],
   ],
-  flow: ["base", "contracts", "events", "code", "context", "scheduler", "executor", "printing"],
-  "worker program": ["base", "contracts", "events", "wire", "code", "context", "worker", "scheduler", "flow"],
+  flow: [
+    ...["base", "contracts", "events", "printing", "wire", "code", "context"],
+    ...["scheduler", "executor"],
+  ],
   testing: ["base", "contracts", "events", "context", "scheduler", "cluster", "executor", "flow"],
-  cli: ["base", "contracts", "events", "worker contract", "wire", "code", "executor", "flow", "printing"],
-};
-/** Files that are of another layer than their folder. */
-const PLACES = {
-  // Contracts: in them two layers agree that do not know each other.
-  "cluster/provider.ts": "contracts",
-  "cluster/leases.ts": "contracts",
-  "cluster/worker-link.ts": "contracts",
-  "code/code-unit.ts": "contracts",
-  "engine/engine.ts": "engine contract",
-  "wire/print-mark.ts": "contracts",
-  "cluster/worker-env.ts": "worker contract",
-  "worker/exit-code.ts": "worker contract",
-  "worker/worker-file.ts": "worker contract",
-  // What runs in a worker's thread gives the user's code the same `task` that it has on the driver.
-  "worker/main.ts": "worker program",
-  "worker/task-thread.ts": "worker program",
-  "worker/user-api.ts": "worker program",
+  cli: ["base", "contracts", "events", "printing", "wire", "code", "cluster", "executor", "flow"],
 };
 
 const problems = [];
@@ -107,11 +88,10 @@ function checkLayers(file, target) {
   }
 }
 
-/** The layer of a file of core; undefined for one that stands above all folders, such as index.ts. */
+/** The layer of a file of core: its folder. Undefined for one that stands above all folders, such as index.ts. */
 function layerOf(file) {
-  const path = relative(join("core", "src"), file).split(sep).join("/");
-  if (!path.includes("/")) return undefined;
-  return PLACES[path] ?? path.split("/")[0];
+  const [folder, ...rest] = relative(join("core", "src"), file).split(sep);
+  return rest.length === 0 ? undefined : folder;
 }
 
 /** The module specifiers of a file's import and export statements, and of its dynamic imports. */

@@ -9,7 +9,7 @@ const file = join(directory, "dist", "worker.cjs");
 mkdirSync(join(directory, "dist"), { recursive: true });
 const { outputFiles } = await build({
   absWorkingDir: directory,
-  entryPoints: ["src/worker/main.ts"],
+  entryPoints: ["src/worker.ts"],
   outfile: file,
   bundle: true,
   platform: "node",

@@ -3,6 +3,7 @@
  * @module
  */
 export { atExit } from "./base/at-exit.ts";
+export { checkOptionNames } from "./base/check-options.ts";
 export { type Clock, SimulatedClock, systemClock, type Timer } from "./base/clock.ts";
 export {
   type Ancestor,
@@ -28,17 +29,7 @@ export {
 export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
 export { Reporter, type ReporterOptions } from "./cli/reporter.ts";
 export * from "./cluster/index.ts";
-export type {
-  ClusterEvent,
-  FlowEvent,
-  LogEvent,
-  LogLevel,
-  MusterEvent,
-  ScalingEvent,
-  StateName,
-  TaskEvent,
-  WorkerEvent,
-} from "./events/event.ts";
+export * from "./contracts/index.ts";
 export { EventLog } from "./events/event-log.ts";
 export * from "./executor/index.ts";
 export * from "./flow/index.ts";
@@ -51,5 +42,3 @@ export {
 } from "./scheduler/errors.ts";
 export { type ExponentialOptions, exponential, type RetryDelay } from "./scheduler/retry.ts";
 export { RemoteTaskError } from "./wire/errors.ts";
-export { WorkerExitCode } from "./worker/exit-code.ts";
-export { workerFile } from "./worker/worker-file.ts";

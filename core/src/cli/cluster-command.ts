@@ -2,14 +2,9 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { toError } from "../base/errors.ts";
 import { currentDirectory } from "../base/places.ts";
-import {
-  collectGarbage,
-  type GarbageReport,
-  type Lease,
-  type LeaseKeeper,
-  listLeases,
-} from "../cluster/leases.ts";
+import { collectGarbage, type GarbageReport, listLeases } from "../cluster/garbage.ts";
 import { importFrom } from "../code/injected.ts";
+import type { Lease, LeaseKeeper } from "../contracts/leases.ts";
 import { formatDuration, formatPlural } from "../printing/format.ts";
 import { EXIT_CODE } from "./exit-code.ts";
 import { UsageError } from "./usage-error.ts";

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import { UsageError } from "./usage-error.ts";
 
 const BATCH_CHARACTERS = 64 * 1024;

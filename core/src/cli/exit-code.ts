@@ -1,4 +1,4 @@
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 
 /** What the process says to whoever started it. 130 is what a shell gives for Ctrl-C. */
 export const EXIT_CODE = { success: 0, failed: 1, usage: 2, cancelled: 130 } as const;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { type FailedTask, State } from "../flow/index.ts";
 import { kindsOfFailure } from "./failed-tasks.ts";
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { MusterEvent } from "../events/event.ts";
-import { WorkerExitCode } from "../worker/exit-code.ts";
+import type { MusterEvent } from "../contracts/event.ts";
+import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
 import type { JsonReport } from "./json-report.ts";
 
 const corePackage = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,4 +1,4 @@
-import type { LogLevel, MusterEvent } from "../events/event.ts";
+import type { LogLevel, MusterEvent } from "../contracts/event.ts";
 import { Progress } from "../events/progress.ts";
 import type { State } from "../flow/index.ts";
 import { colorsFor } from "../printing/colors.ts";

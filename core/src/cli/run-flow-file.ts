@@ -1,5 +1,5 @@
 import { loadFlowFile } from "../code/load-flow-file.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import { onInterrupt } from "../flow/interrupts.ts";
 import { guardOutput } from "../flow/output-guard.ts";
 import { EventsFile } from "./events-file.ts";

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import { workerFile } from "../worker/worker-file.ts";
+import { workerFile } from "../contracts/worker-file.ts";
 
 const HELP = `
 A cluster starts its workers by itself, and tells them what they need in environment variables. To start one by hand:

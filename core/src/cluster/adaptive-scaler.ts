@@ -1,8 +1,8 @@
 import type { Clock, Timer } from "../base/clock.ts";
+import type { Demand } from "../contracts/worker-link.ts";
 import type { AdaptPolicy } from "./adapt-options.ts";
 import { type AdaptiveDecision, type AdaptiveInputs, type AdaptiveMemory, decide } from "./adaptive.ts";
 import type { Roster } from "./roster.ts";
-import type { Demand } from "./worker-link.ts";
 import { isLive } from "./worker-state.ts";
 
 export interface AdaptiveScalerDeps {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Demand } from "../contracts/worker-link.ts";
 import { type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
 import { type AdaptiveMemory, decide } from "./adaptive.ts";
-import type { Demand } from "./worker-link.ts";
 
 /** Tasks that become ready at one time. */
 interface Arrival {

@@ -1,8 +1,8 @@
 import { expect, expectTypeOf, test } from "vitest";
 import { InvalidOptionError } from "../base/errors.ts";
+import type { Demand } from "../contracts/worker-link.ts";
 import { type AdaptOptions, resolveAdaptOptions } from "./adapt-options.ts";
 import { type AdaptiveInputs, type AdaptiveMemory, decide } from "./adaptive.ts";
-import type { Demand } from "./worker-link.ts";
 
 const nothing: Demand = { ready: 0, running: 0, unknown: 0, knownMs: 0, remainingMs: 0, open: true };
 

@@ -1,5 +1,5 @@
+import type { Demand } from "../contracts/worker-link.ts";
 import type { AdaptPolicy } from "./adapt-options.ts";
-import type { Demand } from "./worker-link.ts";
 
 /** What a decision is made of. Times in milliseconds. */
 export interface AdaptiveInputs {

@@ -7,7 +7,7 @@ import {
   checkText,
 } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import type { WorkerProvider } from "./provider.ts";
+import type { WorkerProvider } from "../contracts/provider.ts";
 import type { ReconcilePolicy } from "./reconciler.ts";
 
 /** What a cluster is made of. A cluster class takes the user's part of it and adds the provider. */

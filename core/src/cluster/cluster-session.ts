@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
-import type { ClusterEvent, ScalingEvent, WorkerEvent } from "../events/event.ts";
+import type { ClusterEvent, ScalingEvent, WorkerEvent } from "../contracts/event.ts";
+import type { RunInfo, WorkerId } from "../contracts/provider.ts";
+import type { Demand, WorkerDeath, WorkerLink } from "../contracts/worker-link.ts";
 import type { EventLog } from "../events/event-log.ts";
-import type { RunInfo, WorkerId } from "./provider.ts";
 import type { GiveUpCause } from "./reconciler.ts";
-import type { Demand, WorkerDeath, WorkerLink } from "./worker-link.ts";
 import type { WorkerState } from "./worker-state.ts";
 
 /** What a cluster gets from the run that it serves. */

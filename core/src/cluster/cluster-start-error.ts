@@ -1,8 +1,8 @@
 import { brand, MusterError } from "../base/errors.ts";
+import type { WorkerId } from "../contracts/provider.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import type { NoWorkersCause, WorkerFailure } from "./cluster-session.ts";
-import type { WorkerId } from "./provider.ts";
 import type { ReconcilePolicy } from "./reconciler.ts";
-import type { WorkerDeath } from "./worker-link.ts";
 
 /** A cluster that has no workers and gets none. */
 export class ClusterStartError extends MusterError {

@@ -1,21 +1,19 @@
 import { SimulatedClock } from "../base/clock.ts";
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
+import type {
+  Demand,
+  LaunchResult,
+  RunInfo,
+  WorkerDeath,
+  WorkerId,
+  WorkerLink,
+  WorkerLinkEvent,
+  WorkerObservation,
+  WorkerProvider,
+  WorkerSpec,
+} from "../contracts/index.ts";
 import { EventLog } from "../events/event-log.ts";
-import {
-  AsyncQueue,
-  type ClusterSession,
-  type Demand,
-  type LaunchResult,
-  LineLog,
-  type RunInfo,
-  type WorkerDeath,
-  type WorkerId,
-  type WorkerLink,
-  type WorkerLinkEvent,
-  type WorkerObservation,
-  type WorkerProvider,
-  type WorkerSpec,
-} from "./index.ts";
+import { AsyncQueue, type ClusterSession, LineLog } from "./index.ts";
 
 type Outcome =
   | { readonly ok: true }

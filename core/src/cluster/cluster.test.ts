@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { DeadlineError } from "../base/errors.ts";
+import { readWorkerEnv } from "../contracts/index.ts";
 import { ScriptedProvider, ScriptedRun } from "./cluster.test.kit.ts";
 import {
   AsyncQueue,
@@ -7,7 +8,6 @@ import {
   type ClusterHappening,
   type ClusterOptions,
   ClusterStartError,
-  readWorkerEnv,
 } from "./index.ts";
 
 interface Started {

@@ -1,6 +1,7 @@
 import { checkNumber, checkOptionNames } from "../base/check-options.ts";
 import { brand, InvalidOptionError, MusterError } from "../base/errors.ts";
-import type { LogEvent } from "../events/event.ts";
+import type { LogEvent } from "../contracts/event.ts";
+import type { EngineEndpoint, HubAddress, WorkerId } from "../contracts/provider.ts";
 import type { AdaptOptions } from "./adapt-options.ts";
 import { Broadcast } from "./broadcast.ts";
 import { type ClusterOptions, type ClusterSettings, resolveClusterOptions } from "./cluster-options.ts";
@@ -15,7 +16,6 @@ import type {
   WorkerStatus,
 } from "./cluster-session.ts";
 import { ClusterStartError, whyNoWorkers } from "./cluster-start-error.ts";
-import type { EngineEndpoint, HubAddress, WorkerId } from "./provider.ts";
 import { ProviderLifecycle } from "./provider-lifecycle.ts";
 import { StarvationWatch } from "./starvation.ts";
 import { Supervisor } from "./supervisor.ts";

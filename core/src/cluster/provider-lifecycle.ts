@@ -1,10 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { type WaitOptions, withDeadline } from "../base/wait.ts";
+import type { EngineEndpoint, HubAddress } from "../contracts/provider.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
 import type { ClusterSession, Leftover } from "./cluster-session.ts";
 import { ClusterStartError } from "./cluster-start-error.ts";
-import type { EngineEndpoint, HubAddress } from "./provider.ts";
 
 /** Milliseconds that a provider has to remove what it opened. */
 const CLOSE_MS = 60_000;

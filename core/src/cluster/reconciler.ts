@@ -1,5 +1,5 @@
 import type { Health, RestartPolicy } from "../base/health.ts";
-import type { WorkerId } from "./provider.ts";
+import type { WorkerId } from "../contracts/provider.ts";
 import { isBooting, isLive, type WorkerState } from "./worker-state.ts";
 
 /** A worker as the reconciler sees it. */

@@ -1,8 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { type Health, healthAfter, NEW_HEALTH, type RestartPolicy } from "../base/health.ts";
-import type { WorkerEvent } from "../events/event.ts";
+import type { WorkerEvent } from "../contracts/event.ts";
+import type { WorkerId } from "../contracts/provider.ts";
 import type { WorkerFailure } from "./cluster-session.ts";
-import type { WorkerId } from "./provider.ts";
 import { WorkerEntry } from "./worker-entry.ts";
 import type { WorkerSignal } from "./worker-state.ts";
 

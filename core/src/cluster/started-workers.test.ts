@@ -1,12 +1,7 @@
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../base/clock.ts";
-import {
-  LineLog,
-  type StartedWorker,
-  StartedWorkers,
-  type WorkerId,
-  type WorkerObservation,
-} from "./index.ts";
+import type { WorkerId, WorkerObservation } from "../contracts/index.ts";
+import { LineLog, type StartedWorker, StartedWorkers } from "./index.ts";
 
 /** A worker in memory, which ends when it is killed; a test ends it earlier. */
 class Hand implements StartedWorker {

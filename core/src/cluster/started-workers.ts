@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { withDeadline } from "../base/wait.ts";
+import type { WorkerId, WorkerObservation, WorkerProvider } from "../contracts/provider.ts";
 import { AsyncQueue } from "./async-queue.ts";
 import type { LineLog } from "./line-log.ts";
-import type { WorkerId, WorkerObservation, WorkerProvider } from "./provider.ts";
 
 /** Ended workers whose last lines are kept. */
 const MAX_REMEMBERED = 100;

@@ -1,5 +1,5 @@
 import type { Timer } from "../base/clock.ts";
-import type { LogEvent } from "../events/event.ts";
+import type { LogEvent } from "../contracts/event.ts";
 import type { ClusterSession } from "./cluster-session.ts";
 
 /** Between two looks, in milliseconds. */

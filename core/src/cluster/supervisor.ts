@@ -1,13 +1,19 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { withDeadline } from "../base/wait.ts";
-import type { LogEvent, LogLevel, WorkerEvent } from "../events/event.ts";
+import type { LogEvent, LogLevel, WorkerEvent } from "../contracts/event.ts";
+import type {
+  LaunchResult,
+  WorkerId,
+  WorkerObservation,
+  WorkerProvider,
+  WorkerSpec,
+} from "../contracts/provider.ts";
+import type { WorkerLink, WorkerLinkEvent } from "../contracts/worker-link.ts";
 import type { Leftover, NoWorkersCause, WorkerFailure } from "./cluster-session.ts";
-import type { LaunchResult, WorkerId, WorkerObservation, WorkerProvider, WorkerSpec } from "./provider.ts";
 import { type ReconcilePolicy, reconcile, type StopCause } from "./reconciler.ts";
 import { Roster } from "./roster.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
-import type { WorkerLink, WorkerLinkEvent } from "./worker-link.ts";
 import { WorkerOutput } from "./worker-output.ts";
 import { isBooting } from "./worker-state.ts";
 

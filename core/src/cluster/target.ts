@@ -1,11 +1,11 @@
 import { requireNumber } from "../base/check-options.ts";
-import type { ScalingEvent } from "../events/event.ts";
+import type { ScalingEvent } from "../contracts/event.ts";
+import type { Demand } from "../contracts/worker-link.ts";
 import { type AdaptOptions, type AdaptPolicy, resolveAdaptOptions } from "./adapt-options.ts";
 import { AdaptiveScaler } from "./adaptive-scaler.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
 import type { ClusterSession } from "./cluster-session.ts";
 import type { Supervisor } from "./supervisor.ts";
-import type { Demand } from "./worker-link.ts";
 
 /** Who carries a target out. */
 export interface TargetDeps {

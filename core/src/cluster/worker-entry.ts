@@ -1,8 +1,8 @@
+import type { WorkerId, WorkerObservation } from "../contracts/provider.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import type { ClusterSession, WorkerStatus } from "./cluster-session.ts";
 import { LineLog } from "./line-log.ts";
-import type { WorkerId, WorkerObservation } from "./provider.ts";
 import type { WorkerRecord } from "./reconciler.ts";
-import type { WorkerDeath } from "./worker-link.ts";
 import { nextState, type WorkerSignal, type WorkerState } from "./worker-state.ts";
 
 /** How many of a worker's last lines go with the news of its death. */

@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { toError } from "../base/errors.ts";
 import { withDeadline } from "../base/wait.ts";
-import type { LogEvent, LogLevel } from "../events/event.ts";
-import { type PrintOwner, readMark } from "../wire/print-mark.ts";
-import type { WorkerProvider } from "./provider.ts";
+import type { LogEvent, LogLevel } from "../contracts/event.ts";
+import { type PrintOwner, readMark } from "../contracts/print-mark.ts";
+import type { WorkerProvider } from "../contracts/provider.ts";
 import type { WorkerEntry } from "./worker-entry.ts";
 
 /** Milliseconds that the last lines of an ended worker have to arrive. */

@@ -1,7 +1,7 @@
+import type { EngineEndpoint, WorkerId, WorkerSpec } from "../contracts/provider.ts";
+import { workerEnv } from "../contracts/worker-env.ts";
 import type { ClusterSettings } from "./cluster-options.ts";
 import type { ClusterSession } from "./cluster-session.ts";
-import type { EngineEndpoint, WorkerId, WorkerSpec } from "./provider.ts";
-import { workerEnv } from "./worker-env.ts";
 
 /** What the workers of a cluster have in common. */
 export interface WorkerBlueprint {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { MusterError } from "../base/errors.ts";
 import { currentDirectory, currentUser, makeTemporaryDirectory } from "../base/places.ts";
-import type { BundleUnit } from "./code-unit.ts";
+import type { BundleUnit } from "../contracts/code-unit.ts";
 
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import type { CallSite } from "../contracts/code-unit.ts";
 import { callSite } from "./call-site.ts";
-import type { CallSite } from "./code-unit.ts";
 import { Project } from "./project.test.kit.ts";
 
 function define(): CallSite | undefined {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { CallSite } from "./code-unit.ts";
+import type { CallSite } from "../contracts/code-unit.ts";
 
 /** Enough to get from a helper that defines tasks to the module that called it. */
 const MAX_FRAMES = 50;

@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { MusterError, toError } from "../base/errors.ts";
+import type { BundleUnit } from "../contracts/code-unit.ts";
 import { absent } from "./absent.ts";
-import type { BundleUnit } from "./code-unit.ts";
 
 /** On `globalThis`: a map of the modules that bundles get from this thread, by specifier. */
 export const MODULES = Symbol.for("muster.modules/1");

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { constants, Script } from "node:vm";
 import type { AnyNode } from "acorn";
 import { MusterError } from "../base/errors.ts";
-import type { InlineUnit } from "./code-unit.ts";
+import type { InlineUnit } from "../contracts/code-unit.ts";
 import { findOutside } from "./free-variables.ts";
 
 /** What compilers call from a function's text, with the same meaning wherever it is evaluated. */

@@ -1,6 +1,6 @@
+import type { BundleUnit } from "../contracts/code-unit.ts";
 import { writeArtifact } from "./artifact-store.ts";
 import { bundle } from "./bundle.ts";
-import type { BundleUnit } from "./code-unit.ts";
 import { driverModules, provideModules } from "./injected.ts";
 import { importArtifact } from "./loader.ts";
 import { projectDirectory } from "./project-directory.ts";

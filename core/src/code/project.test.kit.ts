@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { BundleUnit, CallSite } from "../contracts/code-unit.ts";
 import { writeArtifact } from "./artifact-store.ts";
 import { bundle } from "./bundle.ts";
-import type { BundleUnit, CallSite } from "./code-unit.ts";
 
 export interface Call {
   readonly name: string;

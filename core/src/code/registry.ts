@@ -1,6 +1,6 @@
 import { MusterError } from "../base/errors.ts";
+import type { CallSite } from "../contracts/code-unit.ts";
 import { showSite } from "./call-site.ts";
-import type { CallSite } from "./code-unit.ts";
 
 /** A task as its module defined it. */
 export interface TaskDefinition {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 
 /** Writes log lines that carry the flow's or the task's name. `data` must be serialisable. */
 export type Logger = Readonly<

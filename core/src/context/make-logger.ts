@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import type { Logger } from "./context.ts";
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];

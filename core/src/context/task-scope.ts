@@ -1,5 +1,5 @@
 import { MusterError } from "../base/errors.ts";
-import type { LogEvent, LogLevel } from "../events/event.ts";
+import type { LogEvent, LogLevel } from "../contracts/event.ts";
 import type { Context, Logger } from "./context.ts";
 import { makeLogger } from "./make-logger.ts";
 

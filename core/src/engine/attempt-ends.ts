@@ -1,7 +1,7 @@
 import { MusterError } from "../base/errors.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
+import type { Loss, TaskReport } from "../contracts/engine.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { isBefore, type LaneEndedMessage } from "../wire/protocol.ts";
-import type { Loss, TaskReport } from "./engine.ts";
 import type { InFlight, LaneState } from "./in-flight.ts";
 
 type Kind = TaskReport["kind"];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ReportKind } from "../wire/protocol.ts";
+import { ReportKind } from "../wire/batches.ts";
 import { DEATH, DispatcherRun, engineTask, engineTasks, range, taskFunction } from "./dispatcher.test.kit.ts";
 
 /** Known to take less than a worker could wait for. */

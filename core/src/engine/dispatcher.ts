@@ -1,18 +1,18 @@
 import type { Clock } from "../base/clock.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
+import type { EngineListener, EngineTask, TaskReport, TaskStart } from "../contracts/engine.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
+import { readReportBatch } from "../wire/batches.ts";
+import type { WireValue } from "../wire/envelope.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
+import { unpackMessage } from "../wire/message.ts";
 import {
   type BeginsMessage,
   isBefore,
   type LaneEndedMessage,
   type ReturnedMessage,
-  readReportBatch,
-  unpackMessage,
-  type WireValue,
 } from "../wire/protocol.ts";
 import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
 import { BlobHandle } from "./blob-store.ts";
-import type { EngineListener, EngineTask, TaskReport, TaskStart } from "./engine.ts";
 import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
 import { LaneFeeder } from "./lane-feeder.ts";
 import type { Resources } from "./resource-queues.ts";

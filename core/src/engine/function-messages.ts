@@ -1,5 +1,5 @@
+import type { TaskFunction } from "../contracts/engine.ts";
 import type { CodeMessage, DefineMessage } from "../wire/protocol.ts";
-import type { TaskFunction } from "./engine.ts";
 
 /** What a worker must hear of a function before its first task: its code, unless it has that already. */
 export class FunctionMessages {

@@ -1,4 +1,4 @@
-import type { EngineTask, TaskFunction } from "./engine.ts";
+import type { EngineTask, TaskFunction } from "../contracts/engine.ts";
 import { type Resources, without } from "./resource-queues.ts";
 import type { WorkerPort } from "./worker-port.ts";
 

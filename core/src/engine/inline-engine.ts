@@ -2,8 +2,15 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { MusterError, toError } from "../base/errors.ts";
 import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
+import type {
+  Engine,
+  EngineListener,
+  EngineTask,
+  FutureLookup,
+  Packed,
+  TaskReport,
+} from "../contracts/engine.ts";
 import { NestedFutures } from "../wire/nested.ts";
-import type { Engine, EngineListener, EngineTask, FutureLookup, Packed, TaskReport } from "./engine.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
 /** The name under which this thread reports: there is no worker. */

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import type { EngineTask } from "./engine.ts";
+import type { EngineTask } from "../contracts/engine.ts";
 import type { InFlightTable, LaneState } from "./in-flight.ts";
 import { ResourceQueues } from "./resource-queues.ts";
 

@@ -1,9 +1,9 @@
 import { type Ancestor, endDescendantsSoon, killGroup } from "../base/descendants.ts";
 import { type RunningProgram, startProgram } from "../base/start-program.ts";
-import { workerMark } from "../cluster/worker-env.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
-import { WorkerExitCode } from "../worker/exit-code.ts";
-import { workerFile } from "../worker/worker-file.ts";
+import { workerMark } from "../contracts/worker-env.ts";
+import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
+import { workerFile } from "../contracts/worker-file.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 
 /** What it printed last, for the error about its end. */
 const LAST_LINES = 20;

@@ -1,5 +1,5 @@
 import { Deque } from "../base/deque.ts";
-import type { EngineTask } from "./engine.ts";
+import type { EngineTask } from "../contracts/engine.ts";
 
 /** Tasks of one priority and depth. */
 interface Level {

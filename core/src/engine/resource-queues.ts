@@ -1,4 +1,4 @@
-import type { EngineTask } from "./engine.ts";
+import type { EngineTask } from "../contracts/engine.ts";
 import { goesBefore, ReadyQueue } from "./ready-queue.ts";
 
 export type Resources = Readonly<Record<string, number>>;

@@ -1,4 +1,5 @@
-import { Haste, packTasks, type TaskBodies, withHaste } from "../wire/protocol.ts";
+import { Haste, packTasks, withHaste } from "../wire/batches.ts";
+import type { TaskBodies } from "../wire/envelope.ts";
 import type { InFlight, LaneState } from "./in-flight.ts";
 import type { WireValues } from "./wire-values.ts";
 

@@ -1,9 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import type {
+  Engine,
+  EngineListener,
+  EngineTask,
+  FutureLookup,
+  Packed,
+  TaskFunction,
+} from "../contracts/engine.ts";
 import { BlobHandle, BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Engine, EngineListener, EngineTask, FutureLookup, Packed, TaskFunction } from "./engine.ts";
 import { type Resources, suffices } from "./resource-queues.ts";
 import { WireValues } from "./wire-values.ts";
 

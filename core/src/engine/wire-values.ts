@@ -1,17 +1,11 @@
+import type { EngineTask, FutureLookup, Packed } from "../contracts/engine.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
 import { flatten, unflatten } from "../wire/blob-format.ts";
+import { type LargeList, Tag, type TaskBodies, type WireArgument, type WireValue } from "../wire/envelope.ts";
 import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
-import {
-  type LargeList,
-  packMessage,
-  Tag,
-  type TaskBodies,
-  type WireArgument,
-  type WireValue,
-} from "../wire/protocol.ts";
+import { packMessage } from "../wire/message.ts";
 import { decodeValue, type Encoded, encodeValue, isInline, Ref, RefRange } from "../wire/values.ts";
 import { BlobHandle, type BlobStore } from "./blob-store.ts";
-import type { EngineTask, FutureLookup, Packed } from "./engine.ts";
 
 /** What an engine keeps of a result: it is not decoded before somebody asks for it. */
 export type KeptValue = string | number | boolean | null | undefined | Uint8Array | BlobHandle | KeptList;

@@ -1,5 +1,5 @@
+import type { TaskFunction } from "../contracts/engine.ts";
 import type { CancelMessage, RecallMessage } from "../wire/protocol.ts";
-import type { TaskFunction } from "./engine.ts";
 
 /** A worker, as the dispatcher speaks to it: over sockets, or in this process. */
 export interface WorkerPort {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { MusterEvent } from "./event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import { EventLog } from "./event-log.ts";
 
 function line(message: string): MusterEvent {

@@ -1,5 +1,5 @@
 import { Deque } from "../base/deque.ts";
-import type { MusterEvent } from "./event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 
 /** What it returns is not waited for. */
 export type EventListener = (event: MusterEvent) => unknown;

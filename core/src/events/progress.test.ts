@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { MusterEvent, StateName, TaskEvent } from "./event.ts";
+import type { MusterEvent, StateName, TaskEvent } from "../contracts/event.ts";
 import { Progress } from "./progress.ts";
 
 function taskEvent(id: number, state: StateName, facts: Partial<TaskEvent> = {}): TaskEvent {

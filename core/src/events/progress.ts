@@ -6,7 +6,7 @@ import type {
   TaskEvent,
   WorkerEvent,
   WorkerLife,
-} from "./event.ts";
+} from "../contracts/event.ts";
 
 /** How far the tasks of one name are. Each finished task is counted in exactly one of the last five. */
 export interface TaskProgress {

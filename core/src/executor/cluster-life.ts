@@ -1,4 +1,4 @@
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 
 /** Has what becomes of a cluster and its workers logged as well, at level debug. */

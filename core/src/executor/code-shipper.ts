@@ -1,8 +1,8 @@
 import { bundle } from "../code/bundle.ts";
-import type { BundleUnit, CallSite, CodeUnit } from "../code/code-unit.ts";
 import { inlineFunction } from "../code/inline.ts";
 import { projectDirectory } from "../code/project-directory.ts";
 import { registeredTasks } from "../code/registry.ts";
+import type { BundleUnit, CallSite, CodeUnit } from "../contracts/code-unit.ts";
 import type { RunFunction } from "../scheduler/run-function.ts";
 
 export interface CodeShipperOptions {

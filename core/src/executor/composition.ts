@@ -9,7 +9,7 @@ import { checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Ids, randomIds } from "../base/ids.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine } from "../contracts/engine.ts";
 import { EventLog } from "../events/event-log.ts";
 import { logPrinter } from "../printing/log-printer.ts";
 import { nodesOf } from "../scheduler/future.ts";

@@ -1,5 +1,5 @@
-import type { BundleUnit, CallSite } from "../code/code-unit.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { BundleUnit, CallSite } from "../contracts/code-unit.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "./running-executor.ts";
 

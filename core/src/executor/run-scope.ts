@@ -1,5 +1,5 @@
 import type { Ids } from "../base/ids.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import { flatten } from "../wire/blob-format.ts";
 import type { RunMessage } from "../wire/protocol.ts";
 import { encodeValue } from "../wire/values.ts";

@@ -1,6 +1,6 @@
 import { checkBoolean, checkOptionNames, checkText, type OptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { FlowOptions, RunOptions } from "./flow.ts";
 

@@ -1,6 +1,6 @@
 import type { Context } from "../context/context.ts";
 import { makeLogger } from "../context/make-logger.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "../contracts/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 
 export interface FlowScopeFacts {

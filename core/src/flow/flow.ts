@@ -1,9 +1,9 @@
 import { checkText } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import { callSite } from "../code/call-site.ts";
-import type { BundleUnit, CallSite } from "../code/code-unit.ts";
 import { IMPORT_STOP } from "../code/injected.ts";
-import type { LogLevel, MusterEvent } from "../events/event.ts";
+import type { BundleUnit, CallSite } from "../contracts/code-unit.ts";
+import type { LogLevel, MusterEvent } from "../contracts/event.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local-executor.ts";
 import type { Resolved } from "../scheduler/inputs.ts";

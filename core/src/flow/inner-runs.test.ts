@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import { LocalPoolExecutor } from "../executor/index.ts";
 import { context, flow, type State, task } from "./index.ts";
 

@@ -3,7 +3,7 @@ import { InvalidOptionError, MusterError, toError } from "../base/errors.ts";
 import { randomIds } from "../base/ids.ts";
 import { withDeadline } from "../base/wait.ts";
 import { contextStorage } from "../context/context.ts";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
 import { logPrinter } from "../printing/log-printer.ts";

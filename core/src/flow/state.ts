@@ -1,4 +1,4 @@
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { isFinal } from "../scheduler/states.ts";
 import type { TaskStates } from "./task-states.ts";
 

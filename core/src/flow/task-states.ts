@@ -1,4 +1,4 @@
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { isFinal } from "../scheduler/states.ts";
 import { State } from "./state.ts";

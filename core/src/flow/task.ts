@@ -1,8 +1,8 @@
 import { checkText } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
 import { callSite } from "../code/call-site.ts";
-import type { CallSite } from "../code/code-unit.ts";
 import { registerTask } from "../code/registry.ts";
+import type { CallSite } from "../contracts/code-unit.ts";
 import type { FutureArray, MappedFuture, TaskFuture } from "../scheduler/future.ts";
 import type { Inputs, KnownMapInputs, MapInputs } from "../scheduler/inputs.ts";
 import type { TaskPolicy } from "../scheduler/run-function.ts";

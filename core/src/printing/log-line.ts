@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { LogEvent, LogLevel } from "../events/event.ts";
+import type { LogEvent, LogLevel } from "../contracts/event.ts";
 import type { Colors } from "./colors.ts";
 import { formatTime } from "./format.ts";
 

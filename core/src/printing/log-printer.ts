@@ -1,4 +1,4 @@
-import type { LogLevel, MusterEvent } from "../events/event.ts";
+import type { LogLevel, MusterEvent } from "../contracts/event.ts";
 import { colorsFor } from "./colors.ts";
 import { formatLogLine, isLogged } from "./log-line.ts";
 

@@ -1,7 +1,7 @@
 import picocolors from "picocolors";
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../base/clock.ts";
-import type { MusterEvent, TaskEvent } from "../events/event.ts";
+import type { MusterEvent, TaskEvent } from "../contracts/event.ts";
 import { Progress } from "../events/progress.ts";
 import { PlainProgress } from "./plain-progress.ts";
 

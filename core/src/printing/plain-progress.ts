@@ -1,5 +1,5 @@
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import type { ClusterEvent, MusterEvent, TaskEvent, WorkerEvent } from "../events/event.ts";
+import type { ClusterEvent, MusterEvent, TaskEvent, WorkerEvent } from "../contracts/event.ts";
 import type { Progress } from "../events/progress.ts";
 import { formatDuration, formatTime } from "./format.ts";
 import { formatLogLine, isLogged } from "./log-line.ts";

@@ -1,4 +1,4 @@
-import type { LogLevel, MusterEvent } from "../events/event.ts";
+import type { LogLevel, MusterEvent } from "../contracts/event.ts";
 import type { Progress } from "../events/progress.ts";
 import type { Colors } from "./colors.ts";
 

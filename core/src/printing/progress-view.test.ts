@@ -1,6 +1,6 @@
 import picocolors from "picocolors";
 import { expect, test } from "vitest";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { Progress } from "../events/progress.ts";
 import { type RenderOptions, renderProgress } from "./progress-view.ts";
 import { printable, textWidth } from "./text-width.ts";

@@ -2,7 +2,7 @@ import { PassThrough } from "node:stream";
 import picocolors from "picocolors";
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../base/clock.ts";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { Progress } from "../events/progress.ts";
 import { TerminalProgress } from "./terminal-progress.ts";
 

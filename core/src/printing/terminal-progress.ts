@@ -1,6 +1,6 @@
 import { atExit } from "../base/at-exit.ts";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import { formatLogLine, isLogged } from "./log-line.ts";
 import type { ProgressPrinter, ProgressPrinterOptions } from "./progress-printer.ts";
 import { renderProgress } from "./progress-view.ts";

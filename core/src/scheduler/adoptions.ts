@@ -1,6 +1,6 @@
 import { toError } from "../base/errors.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { StateName } from "../events/event.ts";
+import type { Engine } from "../contracts/engine.ts";
+import type { StateName } from "../contracts/event.ts";
 import { type CancelReason, TaskCancelledError } from "./errors.ts";
 import { Node, type NodeOwner } from "./task-run.ts";
 

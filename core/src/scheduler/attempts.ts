@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine } from "../contracts/engine.ts";
 import type { RunFunction } from "./run-function.ts";
 import type { TaskRun } from "./task-run.ts";
 

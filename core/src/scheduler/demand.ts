@@ -1,4 +1,4 @@
-import type { Demand } from "../cluster/worker-link.ts";
+import type { Demand } from "../contracts/worker-link.ts";
 import type { RunFunction } from "./run-function.ts";
 import type { TaskRun } from "./task-run.ts";
 

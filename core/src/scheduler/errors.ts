@@ -1,5 +1,5 @@
 import { brand, MusterError } from "../base/errors.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 
 /** A task took longer than its `timeout`. */
 export class TaskTimeoutError extends MusterError {

@@ -1,6 +1,6 @@
 import { MusterError, toError } from "../base/errors.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { StateName } from "../events/event.ts";
+import type { Engine } from "../contracts/engine.ts";
+import type { StateName } from "../contracts/event.ts";
 import { type CancelReason, TaskCancelledError, UpstreamFailedError } from "./errors.ts";
 import type { MapSource } from "./map-source.ts";
 import type { RunFunction } from "./run-function.ts";

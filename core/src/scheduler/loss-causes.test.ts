@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
-import type { Loss } from "../engine/engine.ts";
+import type { Loss } from "../contracts/engine.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { LossCauses, type LostFunction } from "./loss-causes.ts";
 
 const SEGFAULT: WorkerDeath = { reason: "ended by SIGSEGV", signal: "SIGSEGV", lastLines: ["the last line"] };

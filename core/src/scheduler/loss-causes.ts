@@ -1,5 +1,5 @@
-import type { WorkerDeath } from "../cluster/worker-link.ts";
-import type { Loss } from "../engine/engine.ts";
+import type { Loss } from "../contracts/engine.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 
 /**
  * So many losses in a row, at least, and a function is taken for their cause. A task that ends whatever runs it is

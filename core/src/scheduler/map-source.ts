@@ -1,5 +1,5 @@
 import { MusterError } from "../base/errors.ts";
-import type { Engine, FutureLookup, Packed } from "../engine/engine.ts";
+import type { Engine, FutureLookup, Packed } from "../contracts/engine.ts";
 import type { Node } from "./task-run.ts";
 
 /** What a mapped task runs over: a value for each element, known now or later, or the same for all. */

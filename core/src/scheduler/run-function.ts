@@ -1,5 +1,5 @@
-import type { CallSite, CodeUnit } from "../code/code-unit.ts";
-import type { TaskFunction } from "../engine/engine.ts";
+import type { CallSite, CodeUnit } from "../contracts/code-unit.ts";
+import type { TaskFunction } from "../contracts/engine.ts";
 import { Holdings } from "./holding.ts";
 import type { RetryDelay } from "./retry.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { EngineTask } from "../engine/engine.ts";
+import type { EngineTask } from "../contracts/engine.ts";
 import { SchedulerRun, type SimulatedEngine } from "./scheduler.test.kit.ts";
 import { isFinal, TRANSITIONS } from "./states.ts";
 import type { Node, TaskRun } from "./task-run.ts";

@@ -1,7 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { SimulatedClock } from "../base/clock.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
 import type {
   Engine,
   EngineListener,
@@ -10,8 +9,9 @@ import type {
   Packed,
   TaskFunction,
   TaskReport,
-} from "../engine/engine.ts";
-import type { StateName, TaskEvent } from "../events/event.ts";
+} from "../contracts/engine.ts";
+import type { StateName, TaskEvent } from "../contracts/event.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { EventLog } from "../events/event-log.ts";
 import { nodesOf } from "./future.ts";
 import { DEFAULT_POLICY, type RunFunction, type TaskPolicy } from "./run-function.ts";

@@ -1,6 +1,5 @@
 import type { Clock } from "../base/clock.ts";
 import { MusterError } from "../base/errors.ts";
-import type { Demand } from "../cluster/worker-link.ts";
 import type {
   Engine,
   EngineListener,
@@ -9,8 +8,9 @@ import type {
   Packed,
   TaskReport,
   TaskStart,
-} from "../engine/engine.ts";
-import type { LogEvent, StateName } from "../events/event.ts";
+} from "../contracts/engine.ts";
+import type { LogEvent, StateName } from "../contracts/event.ts";
+import type { Demand } from "../contracts/worker-link.ts";
 import type { EventLog } from "../events/event-log.ts";
 import { Adoptions } from "./adoptions.ts";
 import { Attempts } from "./attempts.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 import { checkTransition, isFinal, TRANSITIONS } from "./states.ts";
 
 const STATES = Object.keys(TRANSITIONS) as StateName[];

@@ -1,5 +1,5 @@
 import { MusterError } from "../base/errors.ts";
-import type { StateName } from "../events/event.ts";
+import type { StateName } from "../contracts/event.ts";
 
 /** Where a task run may go from each state. What leads nowhere is final. */
 export const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {

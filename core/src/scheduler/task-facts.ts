@@ -1,4 +1,4 @@
-import type { CallSite } from "../code/code-unit.ts";
+import type { CallSite } from "../contracts/code-unit.ts";
 import type { TaskPolicy } from "./run-function.ts";
 
 /** What a task is, apart from how it is typed and called. */

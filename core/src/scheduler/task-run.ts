@@ -1,5 +1,5 @@
-import type { Engine, EngineTask, Packed } from "../engine/engine.ts";
-import type { StateName } from "../events/event.ts";
+import type { Engine, EngineTask, Packed } from "../contracts/engine.ts";
+import type { StateName } from "../contracts/event.ts";
 import type { Holding } from "./holding.ts";
 import type { RunFunction } from "./run-function.ts";
 import { isFinal } from "./states.ts";

@@ -1,7 +1,7 @@
 import { MusterError, toError } from "../base/errors.ts";
-import type { WorkerDeath } from "../cluster/worker-link.ts";
-import type { TaskReport } from "../engine/engine.ts";
-import type { StateName } from "../events/event.ts";
+import type { TaskReport } from "../contracts/engine.ts";
+import type { StateName } from "../contracts/event.ts";
+import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { type CancelReason, TaskCancelledError, TaskTimeoutError, WorkerLostError } from "./errors.ts";
 import { delayBeforeRetry } from "./retry.ts";
 import type { TaskRun } from "./task-run.ts";

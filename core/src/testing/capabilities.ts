@@ -1,6 +1,6 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { WorkerStatus } from "../cluster/cluster-session.ts";
-import type { LeaseKeeper } from "../cluster/leases.ts";
+import type { LeaseKeeper } from "../contracts/leases.ts";
 
 /** What the tests pass to a cluster class beside what `capabilities` say: every class takes these. */
 export interface CommonKwargs {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Ids, randomIds } from "../base/ids.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { MusterEvent } from "../events/event.ts";
+import type { MusterEvent } from "../contracts/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
 import { TemporaryClusterExecutor } from "../executor/temporary-cluster-executor.ts";

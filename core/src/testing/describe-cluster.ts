@@ -1,8 +1,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Cluster } from "../cluster/cluster.ts";
 import { ClusterStartError } from "../cluster/cluster-start-error.ts";
-import { collectGarbage, type Lease } from "../cluster/leases.ts";
+import { collectGarbage } from "../cluster/garbage.ts";
 import { context } from "../context/context.ts";
+import type { Lease } from "../contracts/leases.ts";
 import { TemporaryClusterExecutor } from "../executor/temporary-cluster-executor.ts";
 import { flow } from "../flow/flow.ts";
 import { WorkerLostError } from "../scheduler/errors.ts";

@@ -5,7 +5,7 @@ import { duplexPair } from "node:stream";
 import { expect, test } from "vitest";
 import { type BlobPiece, BlobReceiver, BlobSender } from "./blob-transfer.ts";
 import { Channel } from "./channel.ts";
-import { packMessage, unpackMessage } from "./protocol.ts";
+import { packMessage, unpackMessage } from "./message.ts";
 
 const TYPE = 16;
 

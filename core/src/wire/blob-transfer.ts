@@ -2,7 +2,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { MusterError } from "../base/errors.ts";
 import { checkBlobId } from "./blob-file.ts";
 import type { Channel } from "./channel.ts";
-import { packMessage } from "./protocol.ts";
+import { packMessage } from "./message.ts";
 
 /** A piece of a blob on its way; `offset` and `total` are bytes. A piece with an `error` is the last one. */
 export interface BlobPiece {

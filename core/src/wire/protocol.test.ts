@@ -1,18 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MusterError } from "../base/errors.ts";
-import {
-  PREAMBLE_BYTES,
-  packMessage,
-  packReports,
-  packTasks,
-  preamble,
-  ReportKind,
-  readReportBatch,
-  readTaskBatch,
-  type TaskBodies,
-  unpackMessage,
-} from "./protocol.ts";
+import { packReports, packTasks, ReportKind, readReportBatch, readTaskBatch } from "./batches.ts";
+import type { TaskBodies } from "./envelope.ts";
+import { packMessage, unpackMessage } from "./message.ts";
+import { PREAMBLE_BYTES, preamble } from "./protocol.ts";
 
 const numbers = (...values: number[]): Uint32Array => Uint32Array.from(values);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../base/clock.ts";
+import { TaskBoard } from "../thread/task-board.ts";
 import { AttemptWatch } from "./attempt-watch.ts";
-import { TaskBoard } from "./task-board.ts";
 
 const GRACE_MS = 100;
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import type { BegunAttempt, EndReason, TaskBoard } from "./task-board.ts";
+import type { BegunAttempt, EndReason, TaskBoard } from "../thread/task-board.ts";
 
 export interface AttemptWatchOptions {
   readonly board: TaskBoard;

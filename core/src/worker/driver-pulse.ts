@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isProcess } from "../base/is-process.ts";
-import { type DialTarget, dial } from "./dial.ts";
+import { type DialTarget, dial } from "../wire/dial.ts";
 
 /** `silent`: it is stopped, or cannot be reached; it may still come back. `gone`: it never will. */
 export type DriverState = "alive" | "silent" | "gone";

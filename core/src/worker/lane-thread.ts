@@ -1,19 +1,19 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import type { Mark } from "../base/descendants.ts";
+import { ReportBuffer } from "../thread/report-buffer.ts";
+import { TaskBoard } from "../thread/task-board.ts";
+import type { BlobMessage, FromThread, ThreadData, ToThread } from "../thread/thread-messages.ts";
+import { PrintCount, print } from "../thread/thread-output.ts";
+import { ReportKind } from "../wire/batches.ts";
 import {
   type CancelMessage,
   isBefore,
   type LaneEndedMessage,
-  ReportKind,
   type ReturnedMessage,
 } from "../wire/protocol.ts";
 import { AttemptWatch } from "./attempt-watch.ts";
 import { endThread } from "./end-thread.ts";
-import { ReportBuffer } from "./report-buffer.ts";
-import { TaskBoard } from "./task-board.ts";
-import type { BlobMessage, FromThread, ThreadData, ToThread } from "./thread-messages.ts";
-import { PrintCount, print } from "./thread-output.ts";
 
 /** What is told of the attempts at a lane. */
 export interface ThreadSink {

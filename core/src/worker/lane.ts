@@ -1,8 +1,8 @@
 import type { Timer } from "../base/clock.ts";
 import { endDescendants } from "../base/descendants.ts";
+import type { BlobMessage, ToThread } from "../thread/thread-messages.ts";
 import type { CancelMessage, LaneEndedMessage } from "../wire/protocol.ts";
 import { LaneThread, type LaneThreadOptions, type ThreadEnd, type ThreadSink } from "./lane-thread.ts";
-import type { BlobMessage, ToThread } from "./thread-messages.ts";
 
 /** What a lane tells whoever holds it. */
 export interface LaneSink extends ThreadSink {

@@ -1,6 +1,8 @@
 import { systemClock } from "../base/clock.ts";
 import type { Mark } from "../base/descendants.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
+import { workerFile } from "../contracts/worker-file.ts";
+import type { BlobMessage, BlobPlace, ThreadCode, ThreadLink, ToThread } from "../thread/thread-messages.ts";
 import type {
   CancelMessage,
   CodeMessage,
@@ -9,8 +11,6 @@ import type {
   RunMessage,
 } from "../wire/protocol.ts";
 import { Lane, type LaneSink } from "./lane.ts";
-import type { BlobMessage, BlobPlace, ThreadCode, ThreadLink, ToThread } from "./thread-messages.ts";
-import { workerFile } from "./worker-file.ts";
 
 /** What lanes need from the side that they are linked to. */
 export interface LanesSink extends Omit<LaneSink, "blob"> {

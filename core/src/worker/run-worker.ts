@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { endDescendants, killThisProcess } from "../base/descendants.ts";
-import { readWorkerEnv, type WorkerSettings, withSecrets, workerMark } from "../cluster/worker-env.ts";
+import { readWorkerEnv, type WorkerSettings, withSecrets, workerMark } from "../contracts/worker-env.ts";
+import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
 import { Channel } from "../wire/channel.ts";
-import { type DialTarget, dial } from "./dial.ts";
+import { type DialTarget, dial } from "../wire/dial.ts";
 import { type DriverPulse, ProcessPulse, SocketPulse } from "./driver-pulse.ts";
-import { WorkerExitCode } from "./exit-code.ts";
 import { Worker, type WorkerEnd } from "./worker.ts";
 
 /**

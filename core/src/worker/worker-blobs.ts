@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { BlobPlace } from "../thread/thread-messages.ts";
 import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
-import { FrameType, packMessage, type WelcomeMessage } from "../wire/protocol.ts";
-import type { BlobPlace } from "./thread-messages.ts";
+import { packMessage } from "../wire/message.ts";
+import { FrameType, type WelcomeMessage } from "../wire/protocol.ts";
 
 /**
  * The blobs of a worker. On the engine's machine they are files that both see, and nothing moves; elsewhere they

@@ -2,10 +2,14 @@ import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { endDescendantsFirst, type Mark } from "../base/descendants.ts";
 import { withDeadline } from "../base/wait.ts";
-import { type WorkerSettings, workerEnv, workerMark } from "../cluster/worker-env.ts";
+import { type WorkerSettings, workerEnv, workerMark } from "../contracts/worker-env.ts";
+import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
+import type { ThreadLink } from "../thread/thread-messages.ts";
+import { allPrinted, PRINT_MS } from "../thread/thread-output.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
+import { packMessage, unpackMessage } from "../wire/message.ts";
 import {
   type CancelMessage,
   type CodeMessage,
@@ -13,17 +17,12 @@ import {
   FrameType,
   type HelloMessage,
   packLaneReports,
-  packMessage,
   type RecallMessage,
-  unpackMessage,
   type WelcomeMessage,
 } from "../wire/protocol.ts";
 import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
-import { WorkerExitCode } from "./exit-code.ts";
 import { Lanes } from "./lanes.ts";
-import type { ThreadLink } from "./thread-messages.ts";
-import { allPrinted, PRINT_MS } from "./thread-output.ts";
 import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {

@@ -1,5 +1,5 @@
 import { MusterError } from "../../base/errors.ts";
-import type { LogEvent } from "../../events/event.ts";
+import type { LogEvent } from "../../contracts/event.ts";
 import type { HelloMessage, LaneEndedMessage, LaneMessage, ReturnedMessage } from "../../wire/protocol.ts";
 
 /* What comes from a worker is decoded, but nobody has promised what it is. Whatever is used of it is looked at here. */

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import { MusterError } from "../../base/errors.ts";
 import { Channel, type ChannelListener } from "../../wire/channel.ts";
-import { FrameType, type HelloMessage, type LaneMessage, unpackMessage } from "../../wire/protocol.ts";
+import { unpackMessage } from "../../wire/message.ts";
+import { FrameType, type HelloMessage, type LaneMessage } from "../../wire/protocol.ts";
 import { checkHello, checkLane } from "./check-messages.ts";
 
 /** Whoever takes a connection, by what its first frame says. Both throw when there is no place for it. */

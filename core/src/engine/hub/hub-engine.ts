@@ -3,11 +3,11 @@ import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { MusterError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/wait.ts";
-import type { EngineEndpoint, HubAddress } from "../../cluster/provider.ts";
-import type { WorkerLink } from "../../cluster/worker-link.ts";
+import type { EngineListener } from "../../contracts/engine.ts";
+import type { EngineEndpoint, HubAddress } from "../../contracts/provider.ts";
+import type { WorkerLink } from "../../contracts/worker-link.ts";
 import { KEEP_ALIVE_MS } from "../../wire/limits.ts";
 import { preamble, TOKEN_BYTES } from "../../wire/protocol.ts";
-import type { EngineListener } from "../engine.ts";
 import { createIdentity, type Identity } from "./certificate.ts";
 import { authenticate } from "./handshake.ts";
 import { Pulse } from "./pulse.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { LogEvent } from "../../events/event.ts";
-import type { EngineListener, EngineTask, TaskFunction, TaskReport } from "../engine.ts";
+import type { EngineListener, EngineTask, TaskFunction, TaskReport } from "../../contracts/engine.ts";
+import type { LogEvent } from "../../contracts/event.ts";
 
 /** Keeps what a hub tells. */
 export class Listener implements EngineListener {

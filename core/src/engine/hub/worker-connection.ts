@@ -1,8 +1,10 @@
 import { MusterError } from "../../base/errors.ts";
-import type { LogEvent } from "../../events/event.ts";
+import type { TaskFunction } from "../../contracts/engine.ts";
+import type { LogEvent } from "../../contracts/event.ts";
 import { checkBlobId } from "../../wire/blob-file.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../../wire/blob-transfer.ts";
 import type { Channel, ChannelListener } from "../../wire/channel.ts";
+import { packMessage, unpackMessage } from "../../wire/message.ts";
 import {
   type BeginsMessage,
   type CancelMessage,
@@ -11,16 +13,13 @@ import {
   type HelloMessage,
   type LaneEndedMessage,
   type LogMessage,
-  packMessage,
   type RecallMessage,
   type ReturnedMessage,
   readBegins,
   readLaneReports,
   type StartedMessage,
-  unpackMessage,
   type WelcomeMessage,
 } from "../../wire/protocol.ts";
-import type { TaskFunction } from "../engine.ts";
 import { FunctionMessages } from "../function-messages.ts";
 import type { WorkerPort } from "../worker-port.ts";
 import { checkLaneEnded, checkLog, checkPairs, checkReturned } from "./check-messages.ts";

@@ -5,8 +5,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../../base/clock.ts";
+import { packReports } from "../../wire/batches.ts";
 import { frameParts } from "../../wire/frames.ts";
-import { FrameType, packMessage, packReports } from "../../wire/protocol.ts";
+import { packMessage } from "../../wire/message.ts";
+import { FrameType } from "../../wire/protocol.ts";
 import { Listener, random, tasks } from "./hub.test.kit.ts";
 import { WorkerHub } from "./worker-hub.ts";
 

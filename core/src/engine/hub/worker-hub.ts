@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream";
 import type { Timer } from "../../base/clock.ts";
 import { MusterError } from "../../base/errors.ts";
-import type { WorkerId } from "../../cluster/provider.ts";
-import type { WorkerDeath, WorkerLinkEvent } from "../../cluster/worker-link.ts";
+import type { EngineListener } from "../../contracts/engine.ts";
+import type { WorkerId } from "../../contracts/provider.ts";
+import type { WorkerDeath, WorkerLinkEvent } from "../../contracts/worker-link.ts";
 import type { Channel } from "../../wire/channel.ts";
 import type { HelloMessage, LaneMessage, RunMessage } from "../../wire/protocol.ts";
-import type { EngineListener } from "../engine.ts";
 import { WireEngine, type WireEngineOptions } from "../wire-engine.ts";
 import { greet, type Receptionist } from "./greet.ts";
 import { type ConnectionSink, WorkerConnection } from "./worker-connection.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { Haste, ReportKind, readReportBatch, unpackMessage } from "../wire/protocol.ts";
+import { Haste, ReportKind, readReportBatch } from "../wire/batches.ts";
+import { unpackMessage } from "../wire/message.ts";
 import { type AttemptEnd, ReportBuffer } from "./report-buffer.ts";
 
 function end(id: number, facts: Partial<AttemptEnd> = {}): AttemptEnd {

@@ -1,10 +1,5 @@
-import {
-  Haste,
-  type HasteNumber,
-  packMessage,
-  type ReportKindNumber,
-  writeReports,
-} from "../wire/protocol.ts";
+import { Haste, type HasteNumber, type ReportKindNumber, writeReports } from "../wire/batches.ts";
+import { packMessage } from "../wire/message.ts";
 
 /**
  * How long a finished task may wait for the next one's company, in milliseconds. Each batch costs the driver a wake-up,

@@ -1,49 +1,31 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { Deque } from "../base/deque.ts";
 import { contextStorage } from "../context/context.ts";
 import { type RunScope, TaskScope } from "../context/task-scope.ts";
-import type { LogEvent } from "../events/event.ts";
-import { flatten, unflatten } from "../wire/blob-format.ts";
-import { encodeError } from "../wire/errors.ts";
-import type { FrameLink } from "../wire/frame-link.ts";
-import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
-import { PrintMarker } from "../wire/print-mark.ts";
+import { PrintMarker } from "../contracts/print-mark.ts";
 import {
-  FrameType,
   functionOf,
   Haste,
   type HasteNumber,
   hasteOf,
-  type LogMessage,
-  packBegins,
-  packMessage,
-  packReports,
   ReportKind,
   type ReportKindNumber,
-  type RunMessage,
-  readTaskBatch,
-  type TaskBodies,
-  unpackMessage,
-} from "../wire/protocol.ts";
+} from "../wire/batches.ts";
+import { flatten, unflatten } from "../wire/blob-format.ts";
+import { encodeError } from "../wire/errors.ts";
+import type { FrameLink } from "../wire/frame-link.ts";
+import { INLINE_LIMIT_BYTES } from "../wire/limits.ts";
+import type { RunMessage } from "../wire/protocol.ts";
 import { decodeValue, encodeValue, isInline } from "../wire/values.ts";
-import { type AttemptEnd, durationUs, ReportBuffer } from "./report-buffer.ts";
+import { EndTeller } from "./end-teller.ts";
+import { type AttemptEnd, ReportBuffer } from "./report-buffer.ts";
 import { argumentsAt, type BlobSource } from "./resolve-arguments.ts";
 import { TaskBoard } from "./task-board.ts";
+import { type Batch, TaskQueue } from "./task-queue.ts";
 import { ThreadBlobs } from "./thread-blobs.ts";
 import { type TaskCall, ThreadCodeLoader, type ThreadFunction } from "./thread-code.ts";
 import { openThreadLink } from "./thread-link.ts";
 import type { FromThread, ThreadData, ThreadLink, ToThread } from "./thread-messages.ts";
-import { PRINT_MS, PrintCount, sendOutputTo } from "./thread-output.ts";
-import { provideUserApi } from "./user-api.ts";
-
-/** Tasks that came together. `next` is the first that has not been looked at. */
-interface Batch {
-  readonly ids: Uint32Array;
-  readonly attempts: Uint32Array;
-  readonly functions: Uint32Array;
-  readonly bodies: TaskBodies;
-  next: number;
-}
+import { PrintCount, sendOutputTo } from "./thread-output.ts";
 
 /** An attempt that has begun. */
 interface Attempt {
@@ -77,22 +59,18 @@ class TaskThread {
   readonly #code = new ThreadCodeLoader();
   readonly #blobs: ThreadBlobs;
   readonly #blobSource: BlobSource = (id) => this.#blobs.get(id);
-  readonly #reports: ReportBuffer;
-  readonly #batches = new Deque<Batch>();
-  /** How many tasks are in them that have not been looked at. */
-  #queued = 0;
+  readonly #queue = new TaskQueue();
   /** Of the task that ended last, in milliseconds. */
   #averageMs = 0;
   /** Attempts that wait for something, by place. */
   readonly #waiting = new Map<number, Attempt>();
   readonly #warned = new Set<string>();
   #link: FrameLink | undefined;
+  #teller: EndTeller | undefined;
   #mayEndWithRun = false;
   #run: RunScope | undefined;
   #marksPrints = false;
   readonly #markers = { 1: new PrintMarker(), 2: new PrintMarker() };
-  /** Of the task that was last said to begin. */
-  #saidToBegin = -1;
   /** Of the next task that came, as the board counts. */
   #nextNumber = 0;
   #pumping = false;
@@ -104,7 +82,6 @@ class TaskThread {
     this.#prints = prints;
     this.#data = data;
     this.#board = new TaskBoard(data.board);
-    this.#reports = new ReportBuffer(data.reports);
     this.#freePlaces = Array.from({ length: data.concurrency }, (_, index) => data.concurrency - 1 - index);
     this.#blobs = new ThreadBlobs(port, `${data.workerId}-${data.lane}`);
   }
@@ -134,8 +111,7 @@ class TaskThread {
         return;
       case "leave":
         this.#leaving = true;
-        this.#batches.clear();
-        this.#queued = 0;
+        this.#queue.clear();
         this.#leaveWhenIdle();
         return;
       case "blob":
@@ -153,20 +129,8 @@ class TaskThread {
       logLevel: run.logLevel,
       workerId: this.#data.workerId,
       parameters: run.parameters === undefined ? undefined : decodeValue(unflatten(run.parameters)),
-      emit: (event) => this.#log(event),
+      emit: (event) => this.#teller?.log(event),
     };
-  }
-
-  #log(event: LogEvent): void {
-    const link = this.#link!;
-    link.send(FrameType.log, packMessage({ events: [event] } satisfies LogMessage));
-    link.flush();
-    if (link.isClear || this.#reports.isBehindLogs) return;
-    this.#reports.isBehindLogs = true;
-    void link.drained().then(() => {
-      this.#reports.isBehindLogs = false;
-      this.#pump();
-    });
   }
 
   #open(link: ThreadLink): void {
@@ -176,21 +140,20 @@ class TaskThread {
       hello: { workerId, lane },
       opened: () => this.#post({ type: "ready" }),
       tasks: (body) => {
-        this.#addBatch(body);
+        this.#queue.add(body);
         this.#pump();
       },
       closed: (reason) => {
         if (!this.#leaving) this.#post({ type: "disconnected", reason });
       },
     });
-  }
-
-  #addBatch(body: Uint8Array): void {
-    const { ids, attempts, functions, bodiesAt } = readTaskBatch(body);
-    const bodies = unpackMessage<TaskBodies>(body.subarray(bodiesAt));
-    if (ids.length === 0) return;
-    this.#batches.push({ ids, attempts, functions, bodies, next: 0 });
-    this.#queued += ids.length;
+    this.#teller = new EndTeller({
+      link: this.#link,
+      reports: new ReportBuffer(this.#data.reports),
+      prints: this.#prints,
+      mayEndWithRun: this.#mayEndWithRun,
+      logsLeft: () => this.#pump(),
+    });
   }
 
   #abort(place: number): void {
@@ -205,7 +168,7 @@ class TaskThread {
 
   #leaveWhenIdle(): void {
     if (this.#waiting.size > 0) return;
-    this.#flush();
+    this.#teller?.flush();
     this.#left ??= this.#link!.drained().then(() => {
       this.#link!.end();
       this.#post({ type: "left" });
@@ -218,54 +181,47 @@ class TaskThread {
     this.#pumping = true;
     while (this.#freePlaces.length > 0 && this.#startNext()) {
       const nextMs = this.#averageMs;
-      if (this.#reports.isDue({ nextMs, leftMs: this.#queued * nextMs })) this.#flush();
+      this.#teller!.flushIfDue({ nextMs, leftMs: this.#queue.size * nextMs });
     }
     this.#pumping = false;
-    if (this.#batches.size === 0 || this.#freePlaces.length === 0) this.#flush();
+    if (this.#queue.size === 0 || this.#freePlaces.length === 0) this.#teller?.flush();
     if (this.#leaving) this.#leaveWhenIdle();
   }
 
   /** `false` when there is nothing to start now. */
   #startNext(): boolean {
-    const batch = this.#batches.peek();
+    const batch = this.#queue.front;
     if (batch === undefined) return false;
-    if (this.#reports.isBehindLogs) {
-      // They cannot leave while a task keeps this thread, nor can what ended here before it.
-      this.#flush();
+    const teller = this.#teller!;
+    if (teller.isBehindLogs) {
+      teller.flush();
       return false;
     }
     const index = batch.next;
     const fn = this.#code.get(functionOf(batch.functions[index]!));
     if (!fn.isLoaded) {
-      this.#flush();
+      teller.flush();
       void fn.loaded.then(() => this.#pump());
       return false;
     }
     if (fn.averageMs > SHORT_TASK_MS || fn.onlyOnce || batch.attempts[index]! > 1) {
       // What finished before must not wait for a task that may keep this thread for long, or be lost with one that ends it.
-      if (this.#mayEndWithRun || fn.isNew) this.#sayThatItBegins(batch.ids[index]!, batch.attempts[index]!);
-      this.#flush();
-      this.#link!.flush();
-      if (!this.#link!.isClear) {
-        void this.#link!.drained().then(() => this.#pump());
+      if (this.#mayEndWithRun || fn.isNew)
+        teller.begins({ id: batch.ids[index]!, attempt: batch.attempts[index]!, number: this.#nextNumber });
+      teller.flush();
+      const link = this.#link!;
+      link.flush();
+      if (!link.isClear) {
+        void link.drained().then(() => this.#pump());
         return false;
       }
-    } else if (this.#saidToBegin === this.#nextNumber - 1) {
+    } else if (teller.hasSaidToBegin(this.#nextNumber - 1)) {
       // One that is known to have begun would be taken for the cause of what ends this thread after it.
-      this.#flush();
+      teller.flush();
     }
-    batch.next++;
-    this.#queued--;
-    if (batch.next === batch.ids.length) this.#batches.shift();
+    this.#queue.shift();
     this.#begin(fn, batch, index);
     return true;
-  }
-
-  /** If it ends this process, the loss is its own, and not of those that came with it. */
-  #sayThatItBegins(id: number, attempt: number): void {
-    if (this.#saidToBegin === this.#nextNumber) return;
-    this.#saidToBegin = this.#nextNumber;
-    this.#link!.send(FrameType.begins, packBegins({ id, attempt, number: this.#nextNumber }));
   }
 
   #begin(fn: ThreadFunction, batch: Batch, index: number): void {
@@ -376,27 +332,7 @@ class TaskThread {
     // A large value is worth a message of its own: whoever reads it has much to do.
     const haste = Array.isArray(outcome) ? Haste.atOnce : attempt.haste;
     const end: AttemptEnd = { id, attempt: number, kind: told, outcome, startedAt, endedAt, haste };
-    if (this.#reports.add(end)) return;
-    this.#flush();
-    if (!this.#reports.add(end)) this.#tellAlone(end);
-  }
-
-  /** Of an end that has no room among others. */
-  #tellAlone({ id, attempt, kind, outcome, ...times }: AttemptEnd): void {
-    const row = { ids: [id], attempts: [attempt], kinds: [kind], durationsUs: [durationUs(times)] };
-    this.#send(packReports(row, [outcome]));
-  }
-
-  #flush(): void {
-    const reports = this.#reports.take();
-    if (reports !== undefined) this.#send(reports);
-  }
-
-  #send(reports: Uint8Array): void {
-    // The run, and this process, may end with the first of these. In the engine's own process nothing is lost.
-    if (this.#mayEndWithRun) this.#prints.wait(PRINT_MS);
-    this.#link!.send(FrameType.reports, reports);
-    this.#link!.flush();
+    this.#teller!.ended(end);
   }
 
   /** Once a task: a class instance arrives as a plain object, and whoever wrote it may not expect that. */
@@ -431,7 +367,6 @@ export function runTaskThread(): void {
   process.setSourceMapsEnabled(true);
   const data = workerData as ThreadData;
   const prints = new PrintCount(data.prints);
-  provideUserApi();
   const thread = new TaskThread(port, data, prints);
   sendOutputTo(port, prints, thread.mark);
   port.on("message", (message: ToThread) => thread.receive(message));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { MusterError } from "../base/errors.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
-import { type BlobValue, Tag } from "../wire/protocol.ts";
+import { type BlobValue, Tag } from "../wire/envelope.ts";
 import type { Encoded } from "../wire/values.ts";
 import type { BlobPlace, FromThread } from "./thread-messages.ts";
 

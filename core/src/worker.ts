@@ -8,8 +8,16 @@ enableCompileCache();
  * The one file that is the worker: run as a program it is `muster worker <address>`; loaded by that program's
  * threads it runs tasks. Each of the two loads its own half.
  */
-if (isMainThread) {
-  void import("./run-worker.ts").then(({ runWorker }) => runWorker(process.argv.slice(2), process.env));
-} else {
-  void import("./task-thread.ts").then(({ runTaskThread }) => runTaskThread());
+async function main(): Promise<void> {
+  if (isMainThread) {
+    const { runWorker } = await import("./worker/run-worker.ts");
+    runWorker(process.argv.slice(2), process.env);
+    return;
+  }
+  const { provideUserApi } = await import("./flow/user-api.ts");
+  const { runTaskThread } = await import("./thread/task-thread.ts");
+  provideUserApi();
+  runTaskThread();
 }
+
+void main();

@@ -2,10 +2,10 @@ import { DeadlineError, InvalidOptionError, MusterError, NotSerializableError } 
 import { delay, withDeadline } from "../base/wait.ts";
 import { IMPORT_STOP, provideModules } from "../code/injected.ts";
 import { context } from "../context/context.ts";
-import { task } from "../flow/task.ts";
 import { unmapped } from "../scheduler/inputs.ts";
 import { exponential } from "../scheduler/retry.ts";
 import { RemoteTaskError } from "../wire/errors.ts";
+import { task } from "./task.ts";
 
 /**
  * A flow as a worker knows it: its file is imported for the tasks in it, and a program that runs the flow at its top

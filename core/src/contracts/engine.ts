@@ -1,6 +1,6 @@
-import type { WorkerDeath } from "../cluster/worker-link.ts";
-import type { CallSite, CodeUnit } from "../code/code-unit.ts";
-import type { LogEvent } from "../events/event.ts";
+import type { CallSite, CodeUnit } from "./code-unit.ts";
+import type { LogEvent } from "./event.ts";
+import type { WorkerDeath } from "./worker-link.ts";
 
 /** A function that tasks run, as one run of a flow knows it. */
 export interface TaskFunction {

@@ -6,10 +6,10 @@ import {
   Tag,
   type TaskBodies,
   type TaskBody,
-  unpackMessage,
   type WireArgument,
   type WireValue,
-} from "../wire/protocol.ts";
+} from "../wire/envelope.ts";
+import { unpackMessage } from "../wire/message.ts";
 import { decodeValue, Ref, type RefRange } from "../wire/values.ts";
 
 /** Fetches a large value. */

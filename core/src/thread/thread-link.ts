@@ -1,7 +1,8 @@
 import { Channel } from "../wire/channel.ts";
+import { dial } from "../wire/dial.ts";
 import { type FrameLink, PortLink } from "../wire/frame-link.ts";
-import { FrameType, type LaneMessage, packMessage } from "../wire/protocol.ts";
-import { dial } from "./dial.ts";
+import { packMessage } from "../wire/message.ts";
+import { FrameType, type LaneMessage } from "../wire/protocol.ts";
 import type { ThreadLink } from "./thread-messages.ts";
 
 export interface ThreadLinkListener {

@@ -1,6 +1,6 @@
 import type { Mark } from "../base/descendants.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import type { LogLevel } from "../events/event.ts";
+import type { LogLevel } from "./event.ts";
 
 /** What a worker is told at its start. */
 export interface WorkerSettings {

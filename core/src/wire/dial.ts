@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { KEEP_ALIVE_MS } from "../wire/limits.ts";
-import { preamble } from "../wire/protocol.ts";
+import { KEEP_ALIVE_MS } from "./limits.ts";
+import { preamble } from "./protocol.ts";
 
 export interface DialTarget {
   readonly at: { readonly host: string; readonly port: number } | { readonly path: string };

@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
+import type { DialTarget } from "../wire/dial.ts";
 import type { DefineMessage, RunMessage } from "../wire/protocol.ts";
-import type { DialTarget } from "./dial.ts";
 
 /** Where a worker's large values are. */
 export interface BlobPlace {

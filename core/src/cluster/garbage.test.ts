@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { SimulatedClock } from "../base/clock.ts";
-import { collectGarbage, type Lease, type LeaseKeeper } from "./leases.ts";
+import type { Lease, LeaseKeeper } from "../contracts/leases.ts";
+import { collectGarbage } from "./garbage.ts";
 
 /** Things in memory. */
 class Shelf implements LeaseKeeper {

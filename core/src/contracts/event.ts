@@ -1,4 +1,4 @@
-import type { Demand } from "../cluster/worker-link.ts";
+import type { Demand } from "./worker-link.ts";
 
 /** The states of a flow run and of a task run, as in Prefect. */
 export type StateName =
