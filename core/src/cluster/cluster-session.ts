@@ -16,6 +16,8 @@ export interface ClusterSession {
   readonly demand: () => Demand;
   /** Names of tasks that could run now if there were room. */
   readonly waiting: () => readonly string[];
+  /** Whether the run was cancelled, so that nothing more will begin: what ends now is not replaced. */
+  readonly isCancelled: () => boolean;
   readonly clock: Clock;
   /** Workers exit by themselves after this many milliseconds without their engine. */
   readonly deathTimeoutMs: number;

@@ -125,6 +125,7 @@ export class ScriptedRun {
 
   /** Names of tasks. */
   waiting: readonly string[] = [];
+  isCancelled = false;
 
   constructor() {
     this.events.subscribe((event) => this.seen.push(event));
@@ -144,6 +145,7 @@ export class ScriptedRun {
       events: this.events,
       demand: () => this.demand,
       waiting: () => this.waiting,
+      isCancelled: () => this.isCancelled,
       clock: this.clock,
       deathTimeoutMs: 30_000,
       cancelGraceMs: 5_000,

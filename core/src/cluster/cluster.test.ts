@@ -63,6 +63,16 @@ test("starts the workers it is made for, and tells them all that they need", asy
   );
 });
 
+test("once the run is cancelled a dead worker is not replaced", async () => {
+  const { cluster, provider, run } = await started({ workers: 1 });
+  run.join("w-1");
+  run.isCancelled = true;
+  provider.see({ id: "w-1", phase: "ended", reason: "exit code 1" });
+  await run.clock.advance(60_000);
+  expect(states(cluster)).toEqual({});
+  expect(provider.calls).toEqual(["open run-1", "launch w-1"]);
+});
+
 test("a dead worker is replaced, and the engine hears how it died", async () => {
   const { cluster, provider, run } = await started({ workers: 1 });
   run.join("w-1");

@@ -115,6 +115,7 @@ export class Cluster implements AsyncDisposable {
       expectedBootMs,
       spec: (id) => workerSpec(id, blueprint),
       emit: (event) => this.#emit(event),
+      isCancelled: session.isCancelled,
       changed: () => this.#changed(),
       gaveUp: (why, last) => this.#gaveUp(why, last),
     });

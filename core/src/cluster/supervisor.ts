@@ -34,6 +34,8 @@ export interface SupervisorDeps {
   readonly expectedBootMs: number;
   readonly spec: (id: WorkerId) => WorkerSpec;
   readonly emit: (event: WorkerEvent | LogEvent) => void;
+  /** Nothing more will begin: no worker is started any more. */
+  readonly isCancelled: () => boolean;
   /** Something about the workers changed. */
   readonly changed: () => void;
   /** There are no workers, and there will be none. Called at most once. */
@@ -145,7 +147,7 @@ export class Supervisor {
       this.#giveUp(plan.giveUp);
       return;
     }
-    if (plan.launch > 0) this.#launch(plan.launch);
+    if (plan.launch > 0 && !this.#deps.isCancelled()) this.#launch(plan.launch);
     const wakeAt = Math.min(plan.wakeAt, this.#terminateStopping(now));
     this.#wake?.cancel();
     if (Number.isFinite(wakeAt)) {

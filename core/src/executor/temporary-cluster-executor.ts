@@ -185,6 +185,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
         events,
         demand: () => scheduler.demand(),
         waiting: () => scheduler.waiting(),
+        isCancelled: () => scheduler.isCancelled,
         clock,
         deathTimeoutMs,
         cancelGraceMs,

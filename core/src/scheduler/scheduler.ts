@@ -240,6 +240,11 @@ export class Scheduler implements TaskRunOwner {
     this.#leaveOthers(why);
   }
 
+  /** Nothing more will begin. */
+  get isCancelled(): boolean {
+    return this.#cancelled !== undefined;
+  }
+
   /** The engine is gone: nothing that has not ended ever will. */
   failAll(error: Error): void {
     this.#cancelled ??= { reason: error.message };
