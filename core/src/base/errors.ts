@@ -13,6 +13,7 @@ export type MusterErrorCode =
   | "CLUSTER_START"
   | "CODE"
   | "NO_TEMPORARY_DIRECTORY"
+  | "NATS"
   | "PROTOCOL"
   | "DEADLINE"
   | "CANCELLED"

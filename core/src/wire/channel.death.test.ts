@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { expect, test } from "vitest";
-import { createIdentity } from "../engine/hub/certificate.ts";
+import { createIdentity } from "../base/certificate.ts";
 import { Channel } from "./channel.ts";
 
 const FRAMES = 2000;

@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, createServer } from "node:tls";
 import { expect, test } from "vitest";
+import { createIdentity } from "../../base/certificate.ts";
 import { systemClock } from "../../base/clock.ts";
 import { Channel } from "../../wire/channel.ts";
 import { type DialTarget, dial } from "../../wire/dial.ts";
 import { packMessage } from "../../wire/message.ts";
 import { FrameType, preamble } from "../../wire/protocol.ts";
-import { createIdentity } from "./certificate.ts";
 import { Listener } from "./hub.test.kit.ts";
 import { HubEngine } from "./hub-engine.ts";
 

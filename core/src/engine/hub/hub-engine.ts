@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { createIdentity, type Identity } from "../../base/certificate.ts";
 import { MusterError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/wait.ts";
 import type { EngineListener } from "../../contracts/engine.ts";
@@ -8,7 +9,6 @@ import type { EngineEndpoint, HubAddress } from "../../contracts/provider.ts";
 import type { WorkerLink } from "../../contracts/worker-link.ts";
 import { KEEP_ALIVE_MS } from "../../wire/limits.ts";
 import { preamble, TOKEN_BYTES } from "../../wire/protocol.ts";
-import { createIdentity, type Identity } from "./certificate.ts";
 import { authenticate } from "./handshake.ts";
 import { Pulse } from "./pulse.ts";
 import { WorkerHub, type WorkerHubOptions } from "./worker-hub.ts";

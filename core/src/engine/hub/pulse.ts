@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Identity } from "./certificate.ts";
+import type { Identity } from "../../base/certificate.ts";
 
 /** Plain JavaScript, since a thread that is made of text needs no file to be found. */
 const SOURCE = `

@@ -20,3 +20,23 @@ test("each run has its own", () => {
   expect(one!.serialNumber).not.toBe(other!.serialNumber);
   expect(one!.fingerprint256).not.toBe(other!.fingerprint256);
 });
+
+test("one that an authority signed stands for its hosts, and for no others", () => {
+  const authority = createIdentity({ name: "an authority", isAuthority: true });
+  const { certificate } = createIdentity({
+    name: "a server",
+    hosts: ["nats.example", "10.1.2.3"],
+    issuer: authority,
+  });
+  const read = new X509Certificate(certificate);
+  const issuer = new X509Certificate(authority.certificate);
+  expect(issuer.ca).toBe(true);
+  expect(read.ca).toBe(false);
+  expect(read.checkIssued(issuer)).toBe(true);
+  expect(read.verify(issuer.publicKey)).toBe(true);
+  expect(read.subject).toBe("CN=a server");
+  expect(read.subjectAltName).toBe("DNS:nats.example, IP Address:10.1.2.3");
+  expect(read.checkHost("nats.example")).toBe("nats.example");
+  expect(read.checkHost("other.example")).toBeUndefined();
+  expect(read.checkIP("10.1.2.3")).toBe("10.1.2.3");
+});
