@@ -37,6 +37,8 @@ const packages = ["core", ...globSync("providers/*"), "e2e", "examples", "benchm
 for (const directory of packages) {
   for (const file of globSync(`${directory}/src/**/*.ts`)) checkFile(directory, file);
 }
+for (const root of ["index", "cli/main", "worker/run-worker", "thread/task-thread"])
+  checkLazy(join("core", "src", `${root}.ts`));
 for (const problem of problems) console.log(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
@@ -88,17 +90,40 @@ function checkLayers(file, target) {
   }
 }
 
+/**
+ * What speaks NATS takes a tenth of a second to load, so that it is imported when an address asks for it: no chain of
+ * static imports leads from `root` to it.
+ */
+function checkLazy(root) {
+  const seen = new Map([[root, [root]]]);
+  for (const [file, chain] of seen) {
+    for (const specifier of importsOf(readFileSync(file, "utf8"), "static")) {
+      if (/^(@nats-io\/|ws$)/.test(specifier))
+        problems.push(`${[...chain, specifier].join(" imports ")}: that is loaded only where it is needed.`);
+      const target = specifier.startsWith(".") ? join(dirname(file), specifier) : undefined;
+      if (target !== undefined && !seen.has(target)) seen.set(target, [...chain, target]);
+    }
+  }
+}
+
 /** The layer of a file of core: its folder. Undefined for one that stands above all folders, such as index.ts. */
 function layerOf(file) {
   const [folder, ...rest] = relative(join("core", "src"), file).split(sep);
   return rest.length === 0 ? undefined : folder;
 }
 
-/** The module specifiers of a file's import and export statements, and of its dynamic imports. */
-function importsOf(source) {
+/**
+ * The module specifiers of a file's import and export statements, and of its dynamic imports; `static`: only those that
+ * load the other one along with it.
+ */
+function importsOf(source, kind = "all") {
   // Without comments, and without texts of several lines: those are other programs.
   const code = source.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "").replaceAll(/`[^`]*\n[^`]*`/g, "``");
   const statements = code.matchAll(/^\s*(?:import|export)\b[^;"'`]*?(?:from\s*)?"([^"]+)"/gm);
+  if (kind === "static")
+    return [...statements]
+      .filter(([text]) => !/^\s*(import|export) type\b/.test(text))
+      .map((match) => match[1]);
   const calls = code.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g);
   return [...statements, ...calls].map((match) => match[1]);
 }

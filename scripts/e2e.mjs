@@ -1,6 +1,7 @@
 // The slow tests. `npm run e2e -- docker` runs the contract of one provider, which must then be there; `npm run e2e --
 // slow` what takes long and needs no service; `npm run e2e -- situations` the tables of situations, and behind it may
-// stand which files of them: `situations ends`; `npm run e2e -- ledger` random lives of runs. Without a name all run whose service can be reached.
+// stand which files of them: `situations ends`; `npm run e2e -- ledger` random lives of runs; `npm run e2e -- nats` what
+// starts servers of NATS. Without a name all run whose service can be reached.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -29,7 +30,10 @@ const SUITES = {
   slow: "e2e/vitest.config.ts",
   situations: "e2e/situations.vitest.config.ts",
   ledger: "e2e/ledger.vitest.config.ts",
+  nats: "e2e/nats.vitest.config.ts",
 };
+/** What a suite needs, which is not everywhere; one that is asked for by its name fails without. */
+const NEEDS = { nats: "NATS_SERVER_BIN" };
 
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
@@ -66,6 +70,11 @@ if (contracts.length > 0)
   exitCode = await vitest("--config", "e2e/contract.vitest.config.ts", ...options, ...contracts);
 if (!reachable.has("docker")) process.env.MUSTER_E2E_WITHOUT_DOCKER = "1";
 for (const [name, config] of Object.entries(SUITES)) {
+  const needed = NEEDS[name];
+  if (needed !== undefined && !process.env[needed] && !asked.includes(name)) {
+    console.log(`e2e: ${name}: left out: ${needed} is not set`);
+    continue;
+  }
   if (isAsked(name)) exitCode = (await vitest("--config", config, ...options, ...fileFilters)) || exitCode;
 }
 process.exitCode = exitCode;

@@ -56,7 +56,17 @@ export function workerEnv(settings: WorkerSettings): Record<string, string> {
 }
 
 /** What nobody but the worker should see: not in a command line, not in what describes a container. */
-const SECRETS = ["MUSTER_TOKEN", "MUSTER_CERTIFICATE"];
+const SECRETS = [
+  "MUSTER_TOKEN",
+  "MUSTER_CERTIFICATE",
+  "MUSTER_NATS_PASSWORD",
+  "MUSTER_NATS_TOKEN",
+  "MUSTER_NATS_NKEY",
+  "MUSTER_NATS_CREDS",
+  "MUSTER_NATS_CA",
+  "MUSTER_NATS_CERT",
+  "MUSTER_NATS_KEY",
+];
 /** Names a file with more variables, as a JSON object. */
 const SECRET_FILE = "MUSTER_SECRET_FILE";
 
