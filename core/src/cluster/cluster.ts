@@ -82,17 +82,39 @@ export class Cluster implements AsyncDisposable {
     return this.#provider.locateHub(signal);
   }
 
+  /** Whether its provider makes the engine at which driver and workers meet. For executors. */
+  get bringsEngine(): boolean {
+    return this.#settings.provider.bringsEngine === true;
+  }
+
+  /**
+   * Has the provider make the engine, where it brings one. For executors, before `start`.
+   * @throws ClusterStartError when the provider cannot open; `close` is due all the same
+   */
+  async openEngine(session: Pick<ClusterSession, "run" | "clock" | "events">): Promise<EngineEndpoint> {
+    const endpoint = await this.#provider.open(session);
+    if (endpoint !== undefined) return endpoint;
+    const provider = this.#settings.provider.name;
+    const message = `The provider "${provider}" says that it brings an engine, and made none.`;
+    throw new ClusterStartError(message, { cluster: this.name });
+  }
+
+  /** @throws MusterError `CLOSED` */
+  #begin(): void {
+    const isOpened = this.bringsEngine && this.#running === undefined;
+    if ((!this.#provider.begun || isOpened) && this.#closing === undefined) return;
+    throw new MusterError(
+      "CLOSED",
+      `The cluster "${this.name}" was started before. Make a new one for each run.`,
+    );
+  }
+
   /**
    * Opens the provider and asks for the first workers; does not wait for them. For executors.
    * @throws ClusterStartError when the provider cannot open; `close` is due all the same
    */
   async start(session: ClusterSession): Promise<void> {
-    if (this.#provider.begun || this.#closing !== undefined) {
-      throw new MusterError(
-        "CLOSED",
-        `The cluster "${this.name}" was started before. Make a new one for each run.`,
-      );
-    }
+    this.#begin();
     const { provider, policy, expectedBootMs } = this.#settings;
     const { clock, link } = session;
     const startedAt = clock.now();
@@ -105,7 +127,7 @@ export class Cluster implements AsyncDisposable {
     }
     // It may have been closed while the provider opened.
     if (this.#closing !== undefined) return;
-    const endpoint = opened ?? session.run.engine ?? link.endpoint;
+    const endpoint = this.bringsEngine ? link.endpoint : (opened ?? session.run.engine ?? link.endpoint);
     const blueprint = { settings: this.#settings, session, endpoint };
     const supervisor = new Supervisor({
       provider,

@@ -32,19 +32,26 @@ export class ProviderLifecycle {
     return this.#orStartError(locating, `Asking the provider "${provider.name}"`, { timeoutMs, signal });
   }
 
-  /** @throws ClusterStartError, also when it is abandoned */
-  open({ clock, run, events }: ClusterSession): Promise<EngineEndpoint | undefined> {
+  /**
+   * Opens it, once.
+   * @throws ClusterStartError, also when it is abandoned
+   */
+  open(session: Pick<ClusterSession, "run" | "clock" | "events">): Promise<EngineEndpoint | undefined> {
+    this.#opening ??= this.#open(session);
+    return this.#opening;
+  }
+
+  #open({ clock, run, events }: Pick<ClusterSession, "run" | "clock" | "events">) {
     const { provider, openTimeoutMs: timeoutMs } = this.#settings;
     const signal = AbortSignal.any([run.signal, this.#abandon.signal]);
     const log = (message: string): void =>
       events.emit({ type: "log", at: clock.wallTime(), level: "info", message });
     const opening = (async () => provider.open?.({ ...run, signal, log }))();
-    this.#opening = this.#orStartError(opening, `Opening the provider "${provider.name}"`, {
+    return this.#orStartError(opening, `Opening the provider "${provider.name}"`, {
       timeoutMs,
       clock,
       signal,
     });
-    return this.#opening;
   }
 
   /** Gives up an opening that is under way; resolves when none is. */

@@ -18,6 +18,7 @@ export function workerSpec(id: WorkerId, { settings, session, endpoint }: Worker
     address: endpoint.address,
     token: endpoint.token,
     certificate: endpoint.certificate,
+    nats: endpoint.nats,
     workerId: id,
     runId: session.run.runId,
     threads,

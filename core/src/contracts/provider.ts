@@ -34,6 +34,8 @@ export interface EngineEndpoint {
   readonly token: string;
   /** PEM of the certificate that workers pin, with `tls://`. */
   readonly certificate?: string;
+  /** The engine is a server of NATS: what a worker needs beside its address to get in, as environment variables. */
+  readonly nats?: Readonly<Record<string, string>>;
 }
 
 /** Where the driver listens for workers that are not processes of its own machine. */
@@ -96,6 +98,11 @@ export interface WorkerProvider {
    * @param signal nobody waits for the answer any more
    */
   locateHub?(signal?: AbortSignal): Promise<HubAddress>;
+  /**
+   * `true`: `open` gives the place of an engine that it has made, such as a server of NATS, and driver and workers meet
+   * there. @default false: the driver is the engine
+   */
+  readonly bringsEngine?: boolean;
   /** Makes what all workers share (network, secret, task definition, an engine of its own). */
   open?(run: OpenInfo): Promise<EngineEndpoint | undefined>;
   /** Asks for workers, all at once; returns when the requests were made, not when the workers run. */

@@ -15,6 +15,7 @@ test("what a driver writes, a worker reads", () => {
     address: text,
     token: text,
     certificate: fc.option(text, { nil: undefined }),
+    nats: fc.constantFrom(undefined, { MUSTER_NATS_USER: "us", MUSTER_NATS_PASSWORD: "secret" }),
     workerId: text,
     runId: text,
     threads: fc.integer({ min: 1, max: 128 }),

@@ -9,6 +9,8 @@ export interface WorkerSettings {
   readonly token: string;
   /** PEM of the certificate to pin, with `tls://`. */
   readonly certificate: string | undefined;
+  /** The engine is a server of NATS: more variables, which say how to get in. */
+  readonly nats: Readonly<Record<string, string>> | undefined;
   readonly workerId: string;
   readonly runId: string;
   /** Task threads. */
@@ -38,11 +40,12 @@ export function workerMark(env: Env): Mark {
 
 /** The settings as environment variables: how they get to a worker, wherever it runs. */
 export function workerEnv(settings: WorkerSettings): Record<string, string> {
-  const { certificate, memoryLimit } = settings;
+  const { certificate, nats, memoryLimit } = settings;
   return {
     MUSTER_ADDRESS: settings.address,
     MUSTER_TOKEN: settings.token,
     ...(certificate === undefined ? {} : { MUSTER_CERTIFICATE: certificate }),
+    ...(nats === undefined ? {} : { MUSTER_ENGINE: "nats", ...nats }),
     MUSTER_WORKER_ID: settings.workerId,
     MUSTER_RUN_ID: settings.runId,
     MUSTER_THREADS: String(settings.threads),
@@ -114,6 +117,7 @@ export function readWorkerEnv(env: Readonly<Record<string, string | undefined>>)
     address: required(env, "MUSTER_ADDRESS"),
     token: required(env, "MUSTER_TOKEN"),
     certificate: env["MUSTER_CERTIFICATE"] || undefined,
+    nats: env["MUSTER_ENGINE"] === "nats" ? natsVariables(env) : undefined,
     workerId: required(env, "MUSTER_WORKER_ID"),
     runId: required(env, "MUSTER_RUN_ID"),
     threads: number(env, "MUSTER_THREADS", { min: 1, whole: true }) ?? 1,
@@ -127,6 +131,12 @@ export function readWorkerEnv(env: Readonly<Record<string, string | undefined>>)
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
+
+function natsVariables(env: Env): Record<string, string> {
+  const isOne = (entry: [string, string | undefined]): entry is [string, string] =>
+    entry[0].startsWith("MUSTER_NATS_") && entry[1] !== undefined;
+  return Object.fromEntries(Object.entries(env).filter(isOne));
+}
 
 function required(env: Env, name: string): string {
   const value = env[name];

@@ -3,7 +3,7 @@ import { decodeValue, encodeValue } from "../wire/values.ts";
 import { BlobStore } from "./blob-store.ts";
 
 function store() {
-  const made = new BlobStore("proof", () => {});
+  const made = new BlobStore("proof", { freed: () => {}, fetch: () => undefined });
   return Object.assign(made, { [Symbol.dispose]: () => made.close() });
 }
 

@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { MusterError } from "../base/errors.ts";
 import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
+import { unflatten } from "../wire/blob-format.ts";
 import { type BlobValue, Tag } from "../wire/envelope.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import type { Encoded } from "../wire/values.ts";
@@ -28,6 +29,13 @@ export class BlobHandle {
   }
 }
 
+export interface BlobStoreOwner {
+  /** Nobody needs these blobs any more: copies of them may go. */
+  freed(ids: readonly string[]): void;
+  /** Brings what is not in the directory; undefined when it is there. */
+  fetch(id: string): Promise<Buffer> | undefined;
+}
+
 /**
  * Where an engine keeps large values: files of one directory, in memory where there is such a place, which workers on
  * this machine read and write themselves.
@@ -40,7 +48,7 @@ export class BlobStore {
   readonly tag = randomBytes(5).toString("hex");
   readonly #registry: FinalizationRegistry<string>;
   readonly #stopKeeping: () => void;
-  readonly #onFreed: (ids: readonly string[]) => void;
+  readonly #owner: BlobStoreOwner;
   readonly #forgetExit: () => void;
   readonly #removeAll = (): void => removeBlobDirectory(this.directory);
   readonly #collector = new BlobCollector(systemClock);
@@ -48,9 +56,9 @@ export class BlobStore {
   #freed: string[] = [];
   #closed = false;
 
-  constructor(proof: string, onFreed: (ids: readonly string[]) => void) {
+  constructor(proof: string, owner: BlobStoreOwner) {
     this.proof = proofOf(proof);
-    this.#onFreed = onFreed;
+    this.#owner = owner;
     this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
     // For a program that exits in the middle of a run.
     this.#forgetExit = atExit(this.#removeAll);
@@ -104,7 +112,7 @@ export class BlobStore {
    */
   get(id: string): EncodedParts | Promise<EncodedParts> {
     if (this.#closed) throw new MusterError("CLOSED", "The engine that kept it is closed.");
-    return readBlobFile(this.path(id));
+    return this.#owner.fetch(id)?.then((bytes) => unflatten(bytes)) ?? readBlobFile(this.path(id));
   }
 
   close(): void {
@@ -124,7 +132,7 @@ export class BlobStore {
     const ids = this.#freed;
     this.#freed = [];
     if (this.#closed) return;
-    this.#onFreed(ids);
+    this.#owner.freed(ids);
     // A file that is gone already is as good as removed; the directory goes at the end in any case.
     for (const id of ids) rm(this.path(id), { force: true }).catch(() => {});
   }

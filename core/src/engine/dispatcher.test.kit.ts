@@ -161,7 +161,7 @@ export class DispatcherRun implements Disposable {
   /** `[worker, tasks]`, as they were told. */
   readonly loads: [string, number][] = [];
   readonly dispatcher: Dispatcher;
-  readonly #blobs = new BlobStore("proof", () => undefined);
+  readonly #blobs = new BlobStore("proof", { freed: () => {}, fetch: () => undefined });
 
   constructor(options: { sharedResources?: Resources } = {}) {
     const listener: EngineListener = {

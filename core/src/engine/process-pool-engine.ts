@@ -164,6 +164,7 @@ export class ProcessPoolEngine extends HubEngine {
       address,
       token,
       certificate: undefined,
+      nats: undefined,
       workerId: id,
       runId: run.flowRunId,
       threads: 1,

@@ -38,7 +38,10 @@ export abstract class WireEngine implements Engine {
   constructor(options: WireEngineOptions) {
     this.#options = options;
     this.clock = options.clock;
-    this.blobs = new BlobStore(randomBytes(16).toString("hex"), (ids) => this.blobsFreed(ids));
+    this.blobs = new BlobStore(randomBytes(16).toString("hex"), {
+      freed: (ids) => this.blobsFreed(ids),
+      fetch: (id) => this.fetchBlob(id),
+    });
     this.values = new WireValues(this.blobs);
   }
 
@@ -123,6 +126,10 @@ export abstract class WireEngine implements Engine {
   protected abstract end(): Promise<void>;
   /** Nobody needs these blobs any more: copies of them may go. */
   protected blobsFreed(_ids: readonly string[]): void {}
+  /** Brings a blob that a worker made; undefined where it is in the directory. */
+  protected fetchBlob(_id: string): Promise<Buffer> | undefined {
+    return undefined;
+  }
   protected loadChanged(_workerId: string, _running: number): void {}
 
   async #close(): Promise<void> {

@@ -131,7 +131,7 @@ function runName({ runId, flowName }: RunFacts): string {
 }
 
 /** Where nobody hears what is said, it is printed. */
-function eventsOf({ events, log = true, logLevel = "info" }: RunFacts): EventLog {
+export function eventsOf({ events, log = true, logLevel = "info" }: RunFacts): EventLog {
   if (events !== undefined) return events;
   const own = new EventLog();
   if (log) own.subscribe(logPrinter(logLevel));

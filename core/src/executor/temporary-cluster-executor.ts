@@ -1,6 +1,8 @@
 import { checkBoolean, checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { systemClock } from "../base/clock.ts";
 import { copyOptions } from "../base/copy-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
+import { randomIds } from "../base/ids.ts";
 import { currentDirectory } from "../base/places.ts";
 import { withDeadline } from "../base/wait.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
@@ -9,9 +11,13 @@ import { resolveClusterClass } from "../cluster/cluster-class.ts";
 import type { ClusterClass, KwargsOf } from "../cluster/cluster-registry.ts";
 import { projectDirectory } from "../code/project-directory.ts";
 import type { LogLevel } from "../contracts/event.ts";
+import type { RunInfo } from "../contracts/provider.ts";
 import { HubEngine } from "../engine/hub/hub-engine.ts";
+import type { NatsEngine } from "../engine/nats/nats-engine.ts";
+import type { EventLog } from "../events/event-log.ts";
+import type { RunMessage } from "../wire/protocol.ts";
 import { logClusterLife } from "./cluster-life.ts";
-import { compose } from "./composition.ts";
+import { compose, eventsOf } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
 import { runMessage } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
@@ -145,43 +151,29 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
 
   async #startOn(cluster: Cluster, run: RunFacts): Promise<RunningExecutor> {
     const { clientKwargs = {}, debug = false } = this.options;
-    const { deathTimeoutMs, cancelGraceMs, heartbeatMs, workerTimeoutMs } =
-      resolveClientOptions(clientKwargs);
-    const address = await cluster.locateHub(run.signal);
-    const logLevel = this.logLevel ?? run.logLevel ?? "info";
-    let hub!: HubEngine;
-    let flowRunId!: string;
+    const client = resolveClientOptions(clientKwargs);
+    const { deathTimeoutMs, cancelGraceMs } = client;
+    const facts = { ...run, logLevel: this.logLevel ?? run.logLevel ?? "info", events: eventsOf(run) };
+    const message: RunMessage = { ...runMessage(facts, randomIds), marksPrints: true };
+    const info = {
+      runId: message.flowRunId,
+      flowName: run.flowName ?? "executor",
+      image: run.image,
+      signal: run.signal ?? new AbortController().signal,
+    };
+    const engine = await this.#makeEngine(cluster, { run: message, info, events: facts.events });
     const { clock, events, scheduler, executor } = compose({
-      run: { ...run, logLevel },
+      run: facts,
       cluster,
       cancelGraceMs,
-      engine: (parts) => {
-        const message = { ...runMessage({ ...run, logLevel }, parts.ids), marksPrints: true };
-        flowRunId = message.flowRunId;
-        hub = new HubEngine({
-          clock: parts.clock,
-          run: message,
-          address,
-          possibleResources: cluster.possible.resources,
-          sharesResources: cluster.possible.sharesResources,
-          heartbeatMs,
-          workerTimeoutMs,
-        });
-        return hub;
-      },
+      engine: () => engine,
     });
     if (debug) logClusterLife(events);
     try {
-      await hub.start(scheduler.listener);
+      await engine.start(scheduler.listener);
       await cluster.start({
-        run: {
-          runId: flowRunId,
-          flowName: run.flowName ?? "executor",
-          engine: hub.endpoint,
-          image: run.image,
-          signal: run.signal ?? new AbortController().signal,
-        },
-        link: hub,
+        run: { ...info, engine: engine.endpoint },
+        link: engine,
         events,
         demand: () => scheduler.demand(),
         waiting: () => scheduler.waiting(),
@@ -199,5 +191,31 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     // Where somebody closes it under its tasks, nothing that has not ended ever will.
     cluster.onClosed(() => scheduler.cancelAll("the cluster was closed", 0));
     return executor;
+  }
+
+  /** The driver itself is the engine, unless the cluster brings one. */
+  async #makeEngine(
+    cluster: Cluster,
+    { run, info, events }: { run: RunMessage; info: Omit<RunInfo, "engine">; events: EventLog },
+  ): Promise<HubEngine | NatsEngine> {
+    const { heartbeatMs, workerTimeoutMs } = resolveClientOptions(this.options.clientKwargs ?? {});
+    const { resources: possibleResources, sharesResources } = cluster.possible;
+    const options = {
+      clock: systemClock,
+      run,
+      possibleResources,
+      sharesResources,
+      heartbeatMs,
+      workerTimeoutMs,
+    };
+    if (!cluster.bringsEngine)
+      return new HubEngine({ ...options, address: await cluster.locateHub(info.signal) });
+    const endpoint = await cluster.openEngine({
+      run: { ...info, engine: undefined },
+      clock: systemClock,
+      events,
+    });
+    const { natsEngineAt } = await import("../engine/nats/nats-engine.ts");
+    return natsEngineAt(endpoint, { ...options, signal: info.signal });
   }
 }

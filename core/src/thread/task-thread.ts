@@ -135,7 +135,7 @@ class TaskThread {
 
   #open(link: ThreadLink): void {
     const { workerId, lane } = this.#data;
-    this.#mayEndWithRun = link.kind === "dial";
+    this.#mayEndWithRun = link.kind !== "port";
     this.#link = openThreadLink(link, {
       hello: { workerId, lane },
       opened: () => this.#post({ type: "ready" }),

@@ -1,6 +1,6 @@
 import { Channel } from "../wire/channel.ts";
 import { dial } from "../wire/dial.ts";
-import { type FrameLink, PortLink } from "../wire/frame-link.ts";
+import { type FrameLink, PortLink, RelayLink } from "../wire/frame-link.ts";
 import { packMessage } from "../wire/message.ts";
 import { FrameType, type LaneMessage } from "../wire/protocol.ts";
 import type { ThreadLink } from "./thread-messages.ts";
@@ -23,6 +23,11 @@ export function openThreadLink(link: ThreadLink, listener: ThreadLinkListener): 
     const port = new PortLink(link.port, frame);
     listener.opened();
     return port;
+  }
+  if (link.kind === "relay") {
+    const relay = new RelayLink(link.port, frame, () => listener.closed("its worker lost the engine"));
+    listener.opened();
+    return relay;
   }
   const socket = dial(link.target, () => listener.opened());
   const channel = new Channel(socket, {

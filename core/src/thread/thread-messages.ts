@@ -15,6 +15,8 @@ export interface BlobPlace {
 /** How a thread reaches the engine. */
 export type ThreadLink =
   | { readonly kind: "dial"; readonly target: DialTarget }
+  /** The worker's main thread, which is never busy, carries frames on to the engine. */
+  | { readonly kind: "relay"; readonly port: MessagePort }
   /** The engine is in this process. */
   | { readonly kind: "port"; readonly port: MessagePort };
 

@@ -51,6 +51,109 @@ export class PortLink implements FrameLink {
   }
 }
 
+/** What a relay's main thread says: a frame, or how many frames have left it. */
+type RelayMessage = FrameMessage | { readonly left: number };
+
+/**
+ * Frames that another thread of this process carries on, and tells of when they have left: this one may be about to run
+ * what ends the process.
+ */
+export class RelayLink implements FrameLink {
+  readonly #port: MessagePort;
+  #sent = 0;
+  #left = 0;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(port: MessagePort, onFrame: (type: number, body: Uint8Array) => void, closed: () => void) {
+    this.#port = port;
+    port.on("message", (message: RelayMessage) => {
+      if ("left" in message) this.#heardLeft(message.left);
+      else onFrame(message.type, message.body);
+    });
+    port.on("close", () => {
+      this.#drained?.resolve();
+      closed();
+    });
+  }
+
+  get isClear(): boolean {
+    return this.#left === this.#sent;
+  }
+
+  send(type: number, ...parts: Uint8Array[]): void {
+    const body = own(parts);
+    this.#sent++;
+    this.#port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+  }
+
+  flush(): void {}
+
+  drained(): Promise<void> {
+    if (this.isClear) return Promise.resolve();
+    this.#drained ??= Promise.withResolvers<void>();
+    return this.#drained.promise;
+  }
+
+  end(): void {
+    this.#port.close();
+  }
+
+  #heardLeft(left: number): void {
+    this.#left = left;
+    if (!this.isClear) return;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}
+
+/** The other end of a `RelayLink`: carries its frames on over another link, and those from there back. */
+export class Relay {
+  readonly #port: MessagePort;
+  readonly #to: FrameLink;
+  #carried = 0;
+  #isTelling = false;
+
+  constructor(port: MessagePort, to: FrameLink) {
+    this.#port = port;
+    this.#to = to;
+    port.on("message", (message: FrameMessage) => this.#carry(message));
+  }
+
+  /** A frame came from where frames are carried to. */
+  back(type: number, part: Uint8Array): void {
+    const body = own([part]);
+    this.#port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+  }
+
+  /** Carries on what has already come, then closes. */
+  end(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: FrameMessage } | undefined;
+      if (received === undefined) break;
+      this.#carry(received.message);
+    }
+    this.#port.close();
+    this.#to.end();
+  }
+
+  #carry({ type, body }: FrameMessage): void {
+    this.#to.send(type, body);
+    this.#carried++;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    void this.#tellLeft();
+  }
+
+  async #tellLeft(): Promise<void> {
+    for (let told = 0; told < this.#carried; ) {
+      told = this.#carried;
+      await this.#to.drained();
+      this.#port.postMessage({ left: told } satisfies RelayMessage);
+    }
+    this.#isTelling = false;
+  }
+}
+
 /** The parts as one, in a buffer of its own: what moves to another thread takes its whole buffer along. */
 function own(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.byteLength, 0));

@@ -149,7 +149,7 @@ export class Lanes {
     if (this.#run === undefined) return undefined;
     const link = this.#options.link(lane);
     const message: ToThread = { type: "run", ...this.#run, link };
-    return { message, transfer: link.kind === "port" ? [link.port] : [] };
+    return { message, transfer: link.kind === "dial" ? [] : [link.port] };
   }
 
   #moveBlob(lane: Lane, { type, id }: BlobMessage): void {

@@ -9,12 +9,13 @@ import type { Channel } from "../wire/channel.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
 import { packMessage } from "../wire/message.ts";
 import { FrameType, type WelcomeMessage } from "../wire/protocol.ts";
+import type { BlobKeeper } from "./engine-way.ts";
 
 /**
  * The blobs of a worker. On the engine's machine they are files that both see, and nothing moves; elsewhere they
  * are copied over the link into a directory of the worker's own.
  */
-export class WorkerBlobs implements BlobPlace {
+export class WorkerBlobs implements BlobKeeper {
   readonly directory: string;
   readonly #channel: Channel;
   readonly tag: string;

@@ -4,7 +4,6 @@ import { endDescendantsFirst, type Mark } from "../base/descendants.ts";
 import { withDeadline } from "../base/wait.ts";
 import { type WorkerSettings, workerEnv, workerMark } from "../contracts/worker-env.ts";
 import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
-import type { ThreadLink } from "../thread/thread-messages.ts";
 import { allPrinted, PRINT_MS } from "../thread/thread-output.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
@@ -22,22 +21,12 @@ import {
 } from "../wire/protocol.ts";
 import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
+import type { BlobKeeper, EngineWay } from "./engine-way.ts";
 import { Lanes } from "./lanes.ts";
-import { WorkerBlobs } from "./worker-blobs.ts";
 
 export interface WorkerOptions {
   readonly settings: WorkerSettings;
-  /** The engine's directory, where its address says so: a driver that was killed cannot remove it. */
-  readonly engineDirectory?: string | undefined;
-  /** Opens the connection to the engine. Called once. */
-  readonly connect: (listener: {
-    frame(type: number, body: Buffer): void;
-    closed(error?: Error): void;
-  }) => Channel;
-  /** How to tell whether a silent driver lives. Undefined where its address does not say: only the connection counts. */
-  readonly pulse: DriverPulse | undefined;
-  /** How the task threads reach the engine. */
-  readonly threadLink: ThreadLink;
+  readonly way: EngineWay;
   /** Called once. */
   readonly ended: (end: WorkerEnd) => void;
   readonly clock?: Clock;
@@ -67,7 +56,7 @@ export class Worker {
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   readonly #channel: Channel;
-  #blobs: WorkerBlobs | undefined;
+  #blobs: BlobKeeper | undefined;
   readonly #watch: DriverWatch | undefined;
   #heartbeat: Timer | undefined;
   #neighbours: Timer | undefined;
@@ -77,7 +66,7 @@ export class Worker {
   #ended = false;
 
   constructor(options: WorkerOptions) {
-    const { settings } = options;
+    const { settings, way } = options;
     this.#options = options;
     this.#mark = workerMark(workerEnv(settings));
     this.#clock = options.clock ?? systemClock;
@@ -89,23 +78,26 @@ export class Worker {
       tasksPerThread: settings.tasksPerThread,
       memoryLimit: settings.memoryLimit,
       cancelGraceMs: settings.cancelGraceMs,
-      link: () => options.threadLink,
+      link: (lane) => way.threadLink(lane),
       sink: {
         started: (ids) => this.#send(FrameType.started, { ids }),
         returned: (message) => this.#send(FrameType.returned, message),
         reports: (lane, body) => this.#channel.send(FrameType.laneReports, ...packLaneReports(lane, body)),
-        ended: (message) => this.#send(FrameType.laneEnded, message),
+        ended: (message) => {
+          way.laneEnded(message.lane);
+          this.#send(FrameType.laneEnded, message);
+        },
         broken: (reason) => void this.#end(WorkerExitCode.broken, { reason }),
         stuck: () => this.#leaveStuck(),
         fetchBlob: (id) => this.#blobs!.fetch(id),
         storeBlob: (id) => this.#blobs!.store(id),
       },
     });
-    this.#channel = options.connect({
+    this.#channel = way.connect({
       frame: (type, body) => this.#receive(type, body),
       closed: (error) => void this.#lostEngine(error?.message ?? "the engine closed the connection"),
     });
-    this.#watch = options.pulse && this.#watchDriver(options.pulse);
+    this.#watch = way.pulse && this.#watchDriver(way.pulse);
     this.#send(FrameType.hello, {
       workerId: settings.workerId,
       node: process.version,
@@ -204,7 +196,7 @@ export class Worker {
 
   #welcome(message: WelcomeMessage): void {
     this.#beat(message.heartbeatMs);
-    this.#blobs = WorkerBlobs.open(this.#channel, message.blobs);
+    this.#blobs = this.#options.way.openBlobs(this.#channel, message.blobs);
     this.#lanes.startRun(message.run, this.#blobs);
   }
 
@@ -240,9 +232,10 @@ export class Worker {
     this.#channel.end();
     this.#blobs?.close({ engineGone });
     // Nobody but its workers can remove what a killed driver left, and this one had not even been told where it is.
-    const { engineDirectory } = this.#options;
+    const { engineDirectory } = this.#options.way;
     if (engineGone && this.#blobs === undefined && engineDirectory !== undefined)
       removeBlobDirectory(engineDirectory);
+    await this.#options.way.close();
     await endDescendantsFirst({ pid: process.pid, mark: this.#mark });
     this.#options.ended({ code, reason, isStuck: !(await this.#lanes.close()) });
   }

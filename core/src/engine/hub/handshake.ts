@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { PREAMBLE_BYTES } from "../../wire/protocol.ts";
 
 /** A stranger has so long to say who it is, in milliseconds. */
@@ -9,7 +9,7 @@ const DEADLINE_MS = 10_000;
  * Resolves to `true` when the first bytes of a connection are the expected ones, and to `false`, with the connection
  * closed, for all else. Not a byte is decoded, and no more are read than are compared.
  */
-export function authenticate(socket: Socket, expected: Buffer): Promise<boolean> {
+export function authenticate(socket: Duplex, expected: Buffer): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (isFriend: boolean): void => {
       clearTimeout(deadline);

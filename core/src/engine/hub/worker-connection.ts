@@ -49,6 +49,8 @@ export interface ConnectionOptions {
   readonly sink: ConnectionSink;
   /** Where a blob of this name lies, or will. */
   readonly blobPath: (id: string) => string;
+  /** Puts a blob where the worker finds it; undefined where it is sent to the worker. */
+  readonly storeBlob: ((id: string) => Promise<void>) | undefined;
 }
 
 /** The connection of a task thread, and what its worker said of the thread's end. */
@@ -58,6 +60,7 @@ interface OpenLane {
   ended: LaneEndedMessage | undefined;
 }
 
+const NOTHING = new Uint8Array(0);
 /** A worker that has to end a task gives a sign of life so long after the task's grace at the latest, in milliseconds. */
 const CANCEL_ANSWER_MS = 2000;
 /** Of lanes that were never opened, so many a thread are remembered. */
@@ -72,6 +75,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   readonly #hello: HelloMessage;
   readonly #sink: ConnectionSink;
   readonly #blobPath: (id: string) => string;
+  readonly #storeBlob: ((id: string) => Promise<void>) | undefined;
   readonly #receiver: BlobReceiver;
   readonly #sender: BlobSender;
   readonly #functions = new FunctionMessages();
@@ -90,6 +94,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     this.#hello = options.hello;
     this.#sink = options.sink;
     this.#blobPath = options.blobPath;
+    this.#storeBlob = options.storeBlob;
     this.#receiver = new BlobReceiver(this.#channel, options.blobPath);
     this.#sender = new BlobSender(this.#channel, FrameType.blobData);
   }
@@ -213,7 +218,7 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
         this.#goodbye = String(unpackMessage<GoodbyeMessage>(body).reason);
         return;
       case FrameType.blobGet:
-        this.#sendBlob(unpackMessage<{ id: string }>(body).id);
+        this.#giveBlob(unpackMessage<{ id: string }>(body).id);
         return;
       case FrameType.blobPut:
         void this.#receiveBlob(unpackMessage<BlobPiece>(body));
@@ -261,8 +266,19 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     this.#sink.laneEnded(this, ended);
   }
 
-  #sendBlob(id: string): void {
-    this.#sender.send({ id, path: this.#blobPath(checkBlobId(id)) });
+  #giveBlob(id: string): void {
+    const path = this.#blobPath(checkBlobId(id));
+    if (this.#storeBlob === undefined) {
+      this.#sender.send({ id, path });
+      return;
+    }
+    this.#storeBlob(id).then(
+      () => this.#send(FrameType.blobStored, { id }),
+      ({ message }: Error) => {
+        const failed: BlobPiece = { id, offset: 0, total: 0, data: NOTHING, error: message };
+        this.#send(FrameType.blobData, failed);
+      },
+    );
   }
 
   async #receiveBlob(piece: BlobPiece): Promise<void> {

@@ -5,7 +5,7 @@ import type { EngineListener } from "../../contracts/engine.ts";
 import type { WorkerId } from "../../contracts/provider.ts";
 import type { WorkerDeath, WorkerLinkEvent } from "../../contracts/worker-link.ts";
 import type { Channel } from "../../wire/channel.ts";
-import type { HelloMessage, LaneMessage, RunMessage } from "../../wire/protocol.ts";
+import type { HelloMessage, LaneMessage, RunMessage, WelcomeMessage } from "../../wire/protocol.ts";
 import { WireEngine, type WireEngineOptions } from "../wire-engine.ts";
 import { greet, type Receptionist } from "./greet.ts";
 import { type ConnectionSink, WorkerConnection } from "./worker-connection.ts";
@@ -41,6 +41,7 @@ export abstract class WorkerHub extends WireEngine {
     lane: (channel, message) => this.#laneOf(message).openLane(message.lane, channel),
   };
   #listener: EngineListener | undefined;
+  #allClosed: PromiseWithResolvers<void> | undefined;
   #beat: Timer | undefined;
 
   constructor(options: WorkerHubOptions) {
@@ -110,10 +111,30 @@ export abstract class WorkerHub extends WireEngine {
 
   /** Takes a stream whose other end is known to be a worker of this run, or a thread of one. */
   protected accept(stream: Duplex): void {
-    this.#channels.add(greet(stream, this.#receptionist, (channel) => this.#channels.delete(channel)));
+    this.#channels.add(greet(stream, this.#receptionist, (channel) => this.#channelClosed(channel)));
   }
 
   /** Closes what has not closed by itself. */
+  /** Resolves when all connections have closed. */
+  protected allClosed(): Promise<void> {
+    if (this.#channels.size === 0) return Promise.resolve();
+    this.#allClosed ??= Promise.withResolvers<void>();
+    return this.#allClosed.promise;
+  }
+
+  /** Whether nothing can come from anybody now: then nobody is to blame for silence. */
+  protected get hearsNobody(): boolean {
+    return false;
+  }
+
+  protected get blobOffer(): WelcomeMessage["blobs"] {
+    const { directory, proof, tag } = this.blobs;
+    return { directory, proof, tag };
+  }
+
+  /** Puts a blob of the driver's where workers find it; undefined where it is sent to whoever asks. */
+  protected readonly storeBlob: ((id: string) => Promise<void>) | undefined;
+
   protected cutConnections(): void {
     for (const channel of this.#channels) channel.destroy();
   }
@@ -126,6 +147,11 @@ export abstract class WorkerHub extends WireEngine {
     this.#tell({ type: "busy", id, running });
   }
 
+  #channelClosed(channel: Channel): void {
+    this.#channels.delete(channel);
+    if (this.#channels.size === 0) this.#allClosed?.resolve();
+  }
+
   #joined(channel: Channel, hello: HelloMessage): WorkerConnection {
     const { workerId: id, tasksPerThread, resources } = hello;
     if (this.#byWorker.has(id))
@@ -136,13 +162,14 @@ export abstract class WorkerHub extends WireEngine {
       hello,
       sink: this.#sink,
       blobPath,
+      storeBlob: this.storeBlob,
     });
     this.#byWorker.set(id, connection);
     this.#missedBeats.set(connection, 0);
     connection.welcome({
       run: this.#run,
       heartbeatMs: this.#heartbeatMs,
-      blobs: { directory: this.blobs.directory, proof: this.blobs.proof, tag: this.blobs.tag },
+      blobs: this.blobOffer,
     });
     this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
     return connection;
@@ -177,7 +204,10 @@ export abstract class WorkerHub extends WireEngine {
       for (const [connection, missed] of this.#missedBeats) {
         const allowed = Math.min(this.#workerTimeoutMs, connection.patienceMs) / this.#heartbeatMs;
         connection.ping();
-        this.#missedBeats.set(connection, connection.takeHeard() ? 0 : missed + 1);
+        // Of one that has to end a task news are due all the same: whoever cancels does not want to wait for a network.
+        const isExcused = this.hearsNobody && connection.patienceMs === Number.POSITIVE_INFINITY;
+        const isHeard = connection.takeHeard() || isExcused;
+        this.#missedBeats.set(connection, isHeard ? 0 : missed + 1);
         if (missed > allowed) connection.hearOut();
       }
       this.#scheduleBeat();

@@ -1,0 +1,147 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { MusterError } from "../../base/errors.ts";
+import { withDeadline } from "../../base/wait.ts";
+import type { EngineListener } from "../../contracts/engine.ts";
+import type { EngineEndpoint } from "../../contracts/provider.ts";
+import type { WorkerLink } from "../../contracts/worker-link.ts";
+import { BlobBucket } from "../../wire/nats/blob-bucket.ts";
+import { connectNats } from "../../wire/nats/connect-nats.ts";
+import { type NatsTarget, natsEnv, resolveNatsOptions } from "../../wire/nats/nats-options.ts";
+import type { NatsStream } from "../../wire/nats/nats-stream.ts";
+import { NatsListener } from "../../wire/nats/nats-streams.ts";
+import { runSubject } from "../../wire/nats/subjects.ts";
+import { preamble, TOKEN_BYTES, type WelcomeMessage } from "../../wire/protocol.ts";
+import { authenticate } from "../hub/handshake.ts";
+import { WorkerHub, type WorkerHubOptions } from "../hub/worker-hub.ts";
+import { NatsPulseThread } from "./nats-pulse-thread.ts";
+
+export interface NatsEngineOptions extends WorkerHubOptions {
+  readonly target: NatsTarget;
+  /** Nobody waits for its start any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Workers that have been heard out have so long to close their streams, in milliseconds. */
+const CLOSE_MS = 12_000;
+/** What is left in the server has so long to be removed, in milliseconds. */
+const REMOVE_MS = 10_000;
+
+/**
+ * The engine for whatever outgrows one machine: driver and workers meet at a server of NATS, which both dial out to. It
+ * hears nobody who does not show the token of the run first. The frames are the hub's, over streams that survive a
+ * server's restart and a network's cut; large values lie in an object store, so that no worker has to ask the driver for
+ * what another worker made.
+ */
+export class NatsEngine extends WorkerHub implements WorkerLink {
+  protected readonly isOnThisMachine = false;
+  readonly #options: NatsEngineOptions;
+  readonly #token = randomBytes(TOKEN_BYTES).toString("hex");
+  readonly #preamble = preamble(this.#token);
+  readonly #strangers = new Set<NatsStream>();
+  readonly #ending = new AbortController();
+  /** What the driver made and a worker asked for, on its way to the store or there. */
+  readonly #stored = new Map<string, Promise<void>>();
+  #connection: NatsConnection | undefined;
+  #streams: NatsListener | undefined;
+  #bucket: BlobBucket | undefined;
+  #pulse: NatsPulseThread | undefined;
+
+  constructor(options: NatsEngineOptions) {
+    super(options);
+    this.#options = options;
+  }
+
+  get endpoint(): EngineEndpoint {
+    const { target } = this.#options;
+    return { address: target.address, token: this.#token, nats: natsEnv(target) };
+  }
+
+  protected override async open(listener: EngineListener): Promise<void> {
+    const { run, target, signal } = this.#options;
+    const { flowRunId } = run;
+    const connection = await connectNats(target, { name: `muster driver of ${flowRunId}`, signal });
+    this.#connection = connection;
+    void connection.closed().then((error) => {
+      if (!this.#ending.signal.aborted)
+        listener.failed(error ?? new MusterError("INTERNAL", "The connection to NATS was closed."));
+    });
+    this.#bucket = new BlobBucket(connection, flowRunId, this.#ending.signal);
+    await this.#bucket.create();
+    await super.open(listener);
+    this.#streams = new NatsListener(
+      { connection, subject: runSubject(flowRunId), clock: this.clock },
+      (stream) => void this.#admit(stream),
+    );
+    this.#pulse = new NatsPulseThread({ address: target.address, env: natsEnv(target), runId: flowRunId });
+  }
+
+  protected override async end(): Promise<void> {
+    await super.end();
+    for (const stranger of this.#strangers) stranger.destroy();
+    await withDeadline(this.allClosed(), "The workers' end", { timeoutMs: CLOSE_MS }).catch(() =>
+      this.cutConnections(),
+    );
+    this.#ending.abort();
+    await this.#pulse?.close();
+    await withDeadline(this.#leaveServer(), "Removing what is left", { timeoutMs: REMOVE_MS }).catch(
+      () => undefined,
+    );
+    await this.#connection?.close();
+  }
+
+  async #leaveServer(): Promise<void> {
+    await this.#bucket?.destroy();
+    await this.#connection?.flush();
+    this.#streams?.close();
+  }
+
+  protected override get hearsNobody(): boolean {
+    return this.#streams?.isConnected === false;
+  }
+
+  protected override get blobOffer(): WelcomeMessage["blobs"] {
+    return { directory: "", proof: "", tag: this.blobs.tag };
+  }
+
+  protected override blobsFreed(ids: readonly string[]): void {
+    super.blobsFreed(ids);
+    for (const id of ids) this.#stored.delete(id);
+    void this.#bucket?.remove(ids).catch(() => undefined);
+  }
+
+  protected override fetchBlob(id: string): Promise<Buffer> | undefined {
+    return existsSync(this.blobs.path(id)) ? undefined : this.#bucket?.get(id);
+  }
+
+  protected override readonly storeBlob = (id: string): Promise<void> => {
+    const stored = this.#stored.get(id) ?? this.#bucket!.put(id, this.blobs.path(id));
+    this.#stored.set(id, stored);
+    return stored;
+  };
+
+  async #admit(stream: NatsStream): Promise<void> {
+    stream.on("error", () => {});
+    this.#strangers.add(stream);
+    const isFriend = await authenticate(stream, this.#preamble);
+    this.#strangers.delete(stream);
+    if (isFriend) this.accept(stream);
+  }
+}
+
+/**
+ * The engine at a server that was made for the run.
+ * @throws InvalidOptionError
+ */
+export function natsEngineAt(
+  { address, nats = {} }: EngineEndpoint,
+  options: Omit<NatsEngineOptions, "target">,
+): NatsEngine {
+  const from = {
+    env: nats,
+    where: "the provider's engine",
+    addressFrom: "the address of the provider's engine",
+  };
+  return new NatsEngine({ ...options, target: resolveNatsOptions({ servers: address }, from) });
+}

@@ -1,0 +1,80 @@
+import { existsSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { checkBlobId } from "../wire/blob-file.ts";
+import type { BlobPiece } from "../wire/blob-transfer.ts";
+import type { Channel } from "../wire/channel.ts";
+import { packMessage } from "../wire/message.ts";
+import type { BlobBucket } from "../wire/nats/blob-bucket.ts";
+import { FrameType } from "../wire/protocol.ts";
+import type { BlobKeeper } from "./engine-way.ts";
+
+/** In the names of what the driver made. */
+const DRIVERS = "driver-";
+
+/**
+ * The blobs of a worker whose engine is NATS: what it makes goes to the run's object store, and what it needs comes from
+ * there, once: it is kept in a directory until nobody needs it any more.
+ */
+export class NatsBlobs implements BlobKeeper {
+  readonly directory = makeBlobDirectory("muster-worker-");
+  readonly tag: string;
+  readonly isShared = false;
+  readonly #channel: Channel;
+  readonly #bucket: BlobBucket;
+  readonly #fetching = new Map<string, Promise<void>>();
+  readonly #asked = new Map<string, PromiseWithResolvers<void>>();
+
+  constructor(channel: Channel, bucket: BlobBucket, tag: string) {
+    this.#channel = channel;
+    this.#bucket = bucket;
+    this.tag = tag;
+  }
+
+  fetch(id: string): Promise<void> {
+    const path = join(this.directory, checkBlobId(id));
+    if (existsSync(path)) return Promise.resolve();
+    const fetching = this.#fetching.get(id) ?? this.#fetch(id, path).finally(() => this.#fetching.delete(id));
+    this.#fetching.set(id, fetching);
+    return fetching;
+  }
+
+  async #fetch(id: string, path: string): Promise<void> {
+    if (id.startsWith(DRIVERS)) await this.#askDriver(id);
+    const part = `${path}.part`;
+    await writeFile(part, await this.#bucket.get(id), { mode: 0o600 });
+    await rename(part, path);
+  }
+
+  store(id: string): Promise<void> {
+    return this.#bucket.put(id, join(this.directory, id));
+  }
+
+  /** The driver cannot store what it was asked for. */
+  async received({ id, error }: BlobPiece): Promise<void> {
+    this.#asked.get(id)?.reject(new Error(error));
+    this.#asked.delete(id);
+  }
+
+  /** The driver has stored what it was asked for. */
+  stored(id: string): void {
+    this.#asked.get(id)?.resolve();
+    this.#asked.delete(id);
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => rm(join(this.directory, checkBlobId(id)), { force: true })));
+  }
+
+  close(): void {
+    removeBlobDirectory(this.directory);
+  }
+
+  #askDriver(id: string): Promise<void> {
+    const asked = Promise.withResolvers<void>();
+    this.#asked.set(id, asked);
+    this.#channel.send(FrameType.blobGet, packMessage({ id }));
+    return asked.promise;
+  }
+}
