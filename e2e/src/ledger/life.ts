@@ -105,8 +105,7 @@ export async function live({ name, place, schedule, ledger }: Life): Promise<Lif
         // A pool gives up after three processes in a row that end before they are there.
         if (victim === undefined || (place === "processes" && settledNow === settledAtKill)) return;
         settledAtKill = settledNow;
-        kills++;
-        process.kill(victim, "SIGKILL");
+        if (kill(victim)) kills++;
         return;
       }
       case "pause":
@@ -178,4 +177,14 @@ function isRight(value: Value | undefined, { order, inputs }: TaskRecord, size: 
     value.inputs.join() === given.join() &&
     Buffer.compare(value.bytes, bytesOf(order.key, size)) === 0
   );
+}
+
+/** `false` when it had ended by itself meanwhile. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
 }
