@@ -18,10 +18,20 @@ import { keepBlobDirectory, proofOf, RUN_PREFIX } from "./blob-leases.ts";
 export class BlobHandle {
   readonly id: string;
   readonly byteLength: number;
+  /** The workers that made it, or were sent tasks that need it: where it lies now, or soon will. */
+  readonly #holders = new Set<string>();
 
   constructor(id: string, byteLength: number) {
     this.id = id;
     this.byteLength = byteLength;
+  }
+
+  isHeldBy(workerId: string): boolean {
+    return this.#holders.has(workerId);
+  }
+
+  holdAt(workerId: string): void {
+    this.#holders.add(workerId);
   }
 
   get wire(): BlobValue {

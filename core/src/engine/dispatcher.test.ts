@@ -441,3 +441,18 @@ test("a worker that reports what cannot be read is told so, and its task is lost
   run.dispatcher.removeWorker("w-1", DEATH);
   expect(run.reports).toMatchObject([{ kind: "lost", task: { id: 1 } }]);
 });
+
+test("a task goes to the worker that holds most of what it needs, if that one has room", () => {
+  using run = new DispatcherRun();
+  const [first, second, third] = [run.worker("w-1"), run.worker("w-2"), run.worker("w-3")];
+  const blob = (id: string, bytes: number) => [1, id, bytes];
+  run.dispatcher.submit(engineTasks([1, 2, 3]));
+  first.ends(0, ReportKind.success, blob("w-1-1-a-1", 5_000_000));
+  second.ends(0, ReportKind.success, blob("w-2-1-a-1", 2_000_000));
+  third.ends(0, ReportKind.success, blob("w-3-1-a-1", 3_000_000));
+  const made = new Map(run.reports.map(({ worker, value }) => [worker, { value }]));
+  const needing = (id: number, ...workers: string[]) =>
+    engineTask(id, { dependencies: workers.map((worker) => made.get(worker)!) });
+  run.dispatcher.submit([needing(4, "w-3"), needing(5, "w-2", "w-1"), needing(6, "w-1")]);
+  expect([first.lanes, second.lanes, third.lanes]).toEqual([[[5]], [[6]], [[4]]]);
+});

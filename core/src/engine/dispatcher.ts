@@ -26,7 +26,7 @@ export interface DispatcherOptions {
   readonly listener: EngineListener;
   /** Workers share one pool of these resources, instead of having their own each. */
   readonly sharedResources?: Resources | undefined;
-  /** The cores of this process's machine, if its lanes are there as well. */
+  /** The cores of this process's machine, if its lanes are there as well: then they see its large values, too. */
   readonly cores?: number | undefined;
   /** Called after changes of what a worker has to do. */
   readonly onLoad?: (workerId: string, inFlight: number) => void;
@@ -251,6 +251,7 @@ export class Dispatcher {
     const kind = reportKind(kindNumber);
     const { task, attempt, lane } = entry;
     const value = kind === "success" ? this.#options.values.received(end.outcome as WireValue) : undefined;
+    if (value instanceof BlobHandle) value.holdAt(lane.worker.id);
     return {
       task,
       attempt,

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { EngineTask } from "../contracts/engine.ts";
+import { BlobHandle } from "./blob-store.ts";
 import type { InFlightTable, LaneState } from "./in-flight.ts";
 import { ResourceQueues } from "./resource-queues.ts";
 
@@ -123,6 +124,7 @@ export class LaneFeeder {
    * @param lanes those with the least to do first
    */
   #feed(lanes: readonly LaneState[]): void {
+    if (this.#options.cores === undefined && lanes.length > 1) this.#feedHolders(lanes);
     for (let waiting = -1; waiting !== this.#queues.size; ) {
       waiting = this.#queues.size;
       const share = Math.ceil(waiting / lanes.length);
@@ -137,6 +139,16 @@ export class LaneFeeder {
       if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
       else this.#hungry.delete(lane);
       this.#options.send(lane);
+    }
+  }
+
+  /** The next tasks, as long as each has a free lane on a worker that holds what it needs. */
+  #feedHolders(lanes: readonly LaneState[]): void {
+    for (let task = this.#queues.peekPlain(); task !== undefined; task = this.#queues.peekPlain()) {
+      const lane = holderOf(task, lanes);
+      if (lane === undefined) return;
+      const taken = this.#take(() => this.#queues.takeIf(() => true));
+      if (taken !== undefined) this.#place(taken, lane);
     }
   }
 
@@ -182,6 +194,8 @@ export class LaneFeeder {
   #place(task: EngineTask, lane: LaneState): void {
     if (lane.inFlight === 0) lane.quietSince = this.#options.clock.now();
     lane.outgoing.push(this.#inFlight.add(task, lane, costMs(task)));
+    if (this.#options.cores !== undefined) return;
+    for (const { value } of task.dependencies) if (value instanceof BlobHandle) value.holdAt(lane.worker.id);
   }
 
   /** While lanes starve and tasks lie behind others, looks whether those others have too much. */
@@ -212,6 +226,23 @@ export class LaneFeeder {
   #isStuck(lane: LaneState): boolean {
     return this.#options.clock.now() - lane.quietSince > STUCK_MS;
   }
+}
+
+/** Of the lanes that have room, the one whose worker holds most of what the task needs; undefined when none holds any. */
+function holderOf({ dependencies }: EngineTask, lanes: readonly LaneState[]): LaneState | undefined {
+  let best: LaneState | undefined;
+  let mostBytes = 0;
+  for (const lane of lanes) {
+    if (lane.worker.draining || lane.inFlight >= lane.concurrency) continue;
+    let bytes = 0;
+    for (const { value } of dependencies)
+      if (value instanceof BlobHandle && value.isHeldBy(lane.worker.id)) bytes += value.byteLength;
+    if (bytes > mostBytes) {
+      best = lane;
+      mostBytes = bytes;
+    }
+  }
+  return best;
 }
 
 /** Known to be short, and was never there when a worker was lost. */
