@@ -119,7 +119,9 @@ function layerOf(file) {
 function importsOf(source, kind = "all") {
   // Without comments, and without texts of several lines: those are other programs.
   const code = source.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, "").replaceAll(/`[^`]*\n[^`]*`/g, "``");
-  const statements = code.matchAll(/^\s*(?:import|export)\b[^;"'`]*?(?:from\s*)?"([^"]+)"/gm);
+  const statements = code.matchAll(
+    /^\s*(?:import\b[^;"'`(]*?(?:from\s*)?|export\b[^;"'`(=]*?\bfrom\s*)"([^"]+)"/gm,
+  );
   if (kind === "static")
     return [...statements]
       .filter(([text]) => !/^\s*(import|export) type\b/.test(text))

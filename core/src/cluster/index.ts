@@ -23,6 +23,7 @@ export { ClusterStartError } from "./cluster-start-error.ts";
 export { type CollectOptions, collectGarbage, type GarbageReport, listLeases } from "./garbage.ts";
 export { LineLog } from "./line-log.ts";
 export { LineSplitter } from "./line-splitter.ts";
+export { type RunningNatsServer, type StartNatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
 export type { WorkerState } from "./worker-state.ts";

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { atExit } from "../base/at-exit.ts";
 import { MusterError, toError } from "../base/errors.ts";
 import { type RunningProgram, startProgram } from "../base/start-program.ts";
 import { withDeadline } from "../base/wait.ts";
@@ -16,6 +17,8 @@ export interface NatsProcessOptions {
   /** Milliseconds that it may take until it listens. @default 30000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called with its id as soon as it has one. */
+  readonly started?: (pid: number) => void;
 }
 
 /** How a server's process ended. */
@@ -52,6 +55,7 @@ export class NatsProcess implements AsyncDisposable {
       detached: true,
       ...(signal === undefined ? {} : { signal }),
     });
+    options.started?.(child.pid!);
     const server = new NatsProcess(child);
     try {
       const ready = Promise.race([server.#ready.promise, server.ended.then((end) => Promise.reject(end))]);
@@ -79,7 +83,9 @@ export class NatsProcess implements AsyncDisposable {
       stream.on("data", (bytes: Buffer) => splitter.write(bytes));
       stream.on("end", () => splitter.end());
     }
+    const forgetExit = atExit(() => child.kill("SIGKILL"));
     this.ended = new Promise((resolve) => {
+      child.once("exit", forgetExit);
       child.once("close", (exitCode, signal) => {
         const how = signal === null ? `exit code ${exitCode}` : `ended by ${signal}`;
         resolve({ how, lastLines: this.lastLines() });
@@ -118,11 +124,6 @@ export class NatsProcess implements AsyncDisposable {
     }
     this.#child.kill("SIGKILL");
     await this.ended;
-  }
-
-  /** Ends it by force, and does not wait. */
-  kill(): void {
-    this.#child.kill("SIGKILL");
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,8 @@
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { toError } from "../../base/errors.ts";
+import { whyTooOld } from "../../contracts/nats-version.ts";
 import { explainNats, JetStreamAnswerError } from "./explain-nats.ts";
 import { NatsError } from "./nats-error.ts";
-
-/** The oldest server that has all that is needed: streams with metadata, consumers with several filters. */
-const MIN_VERSION = [2, 10] as const;
 
 export interface ServerNeeds {
   /** Bytes that one message must be able to have. @default 65536 */
@@ -23,19 +21,14 @@ export async function checkServer(
   const { version = "?", max_payload: maxPayload = 0 } = connection.info ?? {};
   const unsuitable = (why: string, advice: string): NatsError =>
     new NatsError("UNSUITABLE", `The NATS server at ${address} cannot be used: ${why}. ${advice}`);
-  if (isOlder(version))
-    throw unsuitable(`it is version ${version}, and 2.10 is the oldest that can be`, "Use a newer one.");
+  const tooOld = whyTooOld(version);
+  if (tooOld !== undefined) throw unsuitable(tooOld, "Use a newer one.");
   if (maxPayload < minPayloadBytes)
     throw unsuitable(
       `a message may have ${maxPayload} bytes at most, and must be able to have ${minPayloadBytes}`,
       "Raise max_payload in its configuration.",
     );
   if (jetStream) await checkJetStream(connection, { address, timeoutMs });
-}
-
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  return major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1]);
 }
 
 /** The answer of one that has it: its own information, or an error. */

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Identity } from "../../base/certificate.ts";
+import { LastWill } from "../../base/last-will.ts";
 import { makeTemporaryDirectory } from "../../base/places.ts";
 import { NatsProcess } from "../../cluster/nats-process.ts";
 
@@ -29,17 +30,28 @@ export interface TestServerOptions {
   readonly config?: string;
 }
 
+/** Nothing outlives the process that runs the tests: one that takes too long is killed. */
+let scene: Promise<{ readonly directory: string; readonly will: LastWill }> | undefined;
+
+async function setScene(): Promise<{ readonly directory: string; readonly will: LastWill }> {
+  const directory = makeTemporaryDirectory("muster-test-nats-");
+  return { directory, will: await LastWill.make(directory) };
+}
+
 /** A server on the loopback interface, with files of its own. */
 export class TestServer implements AsyncDisposable {
   #options: TestServerOptions;
-  readonly #directory = makeTemporaryDirectory("muster-test-nats-");
+  readonly #directory: string;
+  readonly #will: LastWill;
   #process!: NatsProcess;
   /** The same after a restart. */
   #port = -1;
   #webSocketPort = -1;
 
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
-    const server = new TestServer(options);
+    scene ??= setScene();
+    const { directory, will } = await scene;
+    const server = new TestServer(options, mkdtempSync(join(directory, "server-")), will);
     try {
       await server.restart();
     } catch (error) {
@@ -49,8 +61,10 @@ export class TestServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(options: TestServerOptions) {
+  private constructor(options: TestServerOptions, directory: string, will: LastWill) {
     this.#options = options;
+    this.#directory = directory;
+    this.#will = will;
   }
 
   get port(): number {
@@ -85,7 +99,10 @@ export class TestServer implements AsyncDisposable {
       program: programOf(version),
       config: this.#config(),
       directory: this.#directory,
+      started: (pid) => this.#will.add(pid),
     });
+    const { pid, ended } = this.#process;
+    void ended.then(() => this.#will.forget(pid));
     this.#port = this.#process.port;
     this.#webSocketPort = this.#process.webSocketPort;
   }
@@ -151,8 +168,8 @@ export class TestServer implements AsyncDisposable {
     };
     const authority =
       clientAuthority === undefined ? "" : `ca_file: ${file("ca.pem", clientAuthority)}, verify: true,`;
-    const first = isFirst ? "handshake_first: true" : "";
-    return `tls { cert_file: ${file("cert.pem", identity.certificate)}, key_file: ${file("key.pem", identity.key)}, ${authority} ${first} }`;
+    const first = isFirst ? "handshake_first: true," : "";
+    return `tls { cert_file: ${file("cert.pem", identity.certificate)}, key_file: ${file("key.pem", identity.key)}, ${authority} ${first} timeout: 20 }`;
   }
 }
 
