@@ -164,6 +164,9 @@ export interface Engine extends AsyncDisposable {
    * Called once a function, at its first submission.
    */
   whyImpossible(fn: TaskFunction): string | undefined;
-  /** Stops taking tasks, ends what runs, lets workers go. Idempotent; takes some seconds at most. */
+  /**
+   * Stops taking tasks, ends what runs, lets workers go; after that nothing is told to its listener. Idempotent; takes
+   * some seconds at most.
+   */
   close(): Promise<void>;
 }

@@ -34,6 +34,7 @@ export abstract class WireEngine implements Engine {
   readonly #options: WireEngineOptions;
   #dispatcher: Dispatcher | undefined;
   #closing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(options: WireEngineOptions) {
     this.#options = options;
@@ -49,7 +50,8 @@ export abstract class WireEngine implements Engine {
     return this.#dispatcher!;
   }
 
-  async start(listener: EngineListener): Promise<void> {
+  async start(owner: EngineListener): Promise<void> {
+    const listener = this.#untilClosed(owner);
     const { possibleResources, sharesResources } = this.#options;
     this.#dispatcher = new Dispatcher({
       values: this.values,
@@ -132,9 +134,25 @@ export abstract class WireEngine implements Engine {
   }
   protected loadChanged(_workerId: string, _running: number): void {}
 
+  /** Connections that had to be cut may say more than anybody waits for. */
+  #untilClosed(listener: EngineListener): EngineListener {
+    const unlessClosed =
+      <Said>(hear: (said: Said) => void): ((said: Said) => void) =>
+      (said) => {
+        if (!this.#isClosed) hear(said);
+      };
+    return {
+      started: unlessClosed((starts) => listener.started(starts)),
+      reported: unlessClosed((reports) => listener.reported(reports)),
+      log: unlessClosed((event) => listener.log(event)),
+      failed: unlessClosed((error) => listener.failed(error)),
+    };
+  }
+
   async #close(): Promise<void> {
     this.#dispatcher?.close();
     await this.end();
+    this.#isClosed = true;
     this.blobs.close();
   }
 }

@@ -43,6 +43,7 @@ export abstract class WorkerHub extends WireEngine {
   #listener: EngineListener | undefined;
   #allClosed: PromiseWithResolvers<void> | undefined;
   #beat: Timer | undefined;
+  #isEnding = false;
 
   constructor(options: WorkerHubOptions) {
     super(options);
@@ -104,6 +105,7 @@ export abstract class WorkerHub extends WireEngine {
   }
 
   protected override async end(): Promise<void> {
+    this.#isEnding = true;
     this.#beat?.cancel();
     for (const timer of this.#dying.values()) timer.cancel();
     for (const connection of this.#missedBeats.keys()) connection.shutdown();
@@ -194,8 +196,8 @@ export abstract class WorkerHub extends WireEngine {
     this.#tell({ type: "left", id, ...end });
     const death = this.#deaths.get(id);
     const remove = (): void => this.#remove(id, death ?? { reason: end.reason, lastLines: [] });
-    // The provider may soon know more: an exit code, a signal, the last lines.
-    if (death !== undefined || this.dispatcher.load(id) === 0) remove();
+    // The provider may soon know more: an exit code, a signal, the last lines. At the end of all, nobody asks for them.
+    if (death !== undefined || this.#isEnding || this.dispatcher.load(id) === 0) remove();
     else this.#dying.set(id, this.clock.after(DEATH_REASON_MS, remove));
   }
 
