@@ -56,7 +56,8 @@ export class ThreadPoolEngine extends WireEngine {
       link: (lane) => this.#link(lane),
       sink: {
         started: (ids) => this.dispatcher.started(WORKER, ids),
-        returned: (message) => this.dispatcher.returned(WORKER, message),
+        // It answers at once, in the middle of a call of who cancels.
+        returned: (message) => queueMicrotask(() => this.dispatcher.returned(WORKER, message)),
         reports: (lane, body) => this.dispatcher.reported(WORKER, lane, body),
         ended: (message) => {
           this.#links.get(message.lane)?.end();
