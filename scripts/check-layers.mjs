@@ -27,7 +27,10 @@ const LAYERS = {
     ...["base", "contracts", "events", "printing", "wire", "code", "context"],
     ...["scheduler", "executor"],
   ],
-  testing: ["base", "contracts", "events", "context", "scheduler", "cluster", "executor", "flow"],
+  testing: [
+    ...["base", "contracts", "events", "wire", "code", "context"],
+    ...["engine", "scheduler", "cluster", "executor", "flow"],
+  ],
   cli: ["base", "contracts", "events", "printing", "wire", "code", "cluster", "executor", "flow"],
 };
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type Ids, randomIds } from "../base/ids.ts";
 import type { AdaptOptions } from "../cluster/adapt-options.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -6,6 +5,7 @@ import type { MusterEvent } from "../contracts/event.ts";
 import { EventLog } from "../events/event-log.ts";
 import type { RunningExecutor } from "../executor/running-executor.ts";
 import { TemporaryClusterExecutor } from "../executor/temporary-cluster-executor.ts";
+import { until } from "./until.ts";
 
 type EventOf<Type extends MusterEvent["type"]> = Extract<MusterEvent, { type: Type }>;
 
@@ -78,9 +78,4 @@ export class ClusterRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.executor.close();
   }
-}
-
-/** Looks again and again until it holds, for what gives no event; the test's deadline ends it. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(50);
 }

@@ -8,8 +8,9 @@ import { TemporaryClusterExecutor } from "../executor/temporary-cluster-executor
 import { flow } from "../flow/flow.ts";
 import { WorkerLostError } from "../scheduler/errors.ts";
 import type { ClusterCapabilities, ClusterFactory, CommonKwargs } from "./capabilities.ts";
-import { ClusterRun, until } from "./cluster-run.ts";
+import { ClusterRun } from "./cluster-run.ts";
 import { bundledFlow, DriverProject, endlessFlow } from "./driver-project.ts";
+import { until } from "./until.ts";
 
 /** Keeps a worker's main thread from ever getting to the worker's own code. */
 const NEVER = "data:text/javascript,await%20new%20Promise(()=>setInterval(()=>{},1000))";
