@@ -7,7 +7,7 @@ import {
 } from "@nats-io/transport-node";
 import { MusterError, toError } from "../../base/errors.ts";
 import { delay, type WaitOptions, withDeadline } from "../../base/wait.ts";
-import { authenticatorOf, clientAddress, transportOptions } from "./client-options.ts";
+import { clientAddress, transportOptions } from "./client-options.ts";
 import { connectError } from "./explain-connect.ts";
 import type { NatsServer } from "./nats-address.ts";
 import { NatsCall } from "./nats-call.ts";
@@ -30,9 +30,13 @@ export interface Reached {
   readonly usesTls: boolean;
 }
 
-export interface ClientConnect {
+interface Call {
   readonly target: NatsTarget;
   readonly reached: Reached;
+  readonly authenticator: Authenticator | undefined;
+}
+
+export interface ClientConnect extends Call {
   readonly wanted: { readonly name: string; readonly noEcho?: boolean };
   /** What is left of the time. */
   readonly wait: () => Wait;
@@ -42,19 +46,14 @@ export interface ClientConnect {
  * The connection of the client of NATS to the server that was reached, and, whenever it is lost, to any of them.
  * @throws NatsError
  */
-export async function connectClient({
-  target,
-  reached,
-  wanted,
-  wait,
-}: ClientConnect): Promise<NatsConnection> {
-  const authenticator = authenticatorOf(target.secrets().credentials);
-  const options = clientOptions({ target, reached, wanted, authenticator });
+export async function connectClient(given: ClientConnect): Promise<NatsConnection> {
+  const { target, reached, wait } = given;
+  const options = clientOptions(given);
   for (;;) {
     const settled = new AbortController();
     const connecting = target.isWeb ? wsconnect(options) : connect(options);
     try {
-      const asked = target.isWeb ? [] : [askServer({ target, reached, authenticator }, settled.signal)];
+      const asked = target.isWeb ? [] : [askServer(given, settled.signal)];
       const connection = await withDeadline(Promise.race([connecting, ...asked]), "The connect", wait());
       if (connection !== undefined) return connection;
       connecting.then((late) => late.close()).catch(() => {});
@@ -69,14 +68,7 @@ export async function connectClient({
   }
 }
 
-interface Asking {
-  readonly target: NatsTarget;
-  readonly reached: Reached;
-  readonly authenticator: Authenticator | undefined;
-}
-
-function clientOptions(given: Asking & Pick<ClientConnect, "wanted">): WsConnectionOptions {
-  const { target, reached, authenticator, wanted } = given;
+function clientOptions({ target, reached, authenticator, wanted }: ClientConnect): WsConnectionOptions {
   const others = target.servers.filter((server) => server !== reached.server);
   return {
     servers: [reached.server, ...shuffled(others)].map(clientAddress),
@@ -101,10 +93,7 @@ function clientOptions(given: Asking & Pick<ClientConnect, "wanted">): WsConnect
  * and waits for the rest of its time where the server says anything else and hangs up. Rejects with what the server
  * says; resolves when it says nothing wrong, so that the client should try again.
  */
-async function askServer(
-  { target, reached, authenticator }: Asking,
-  settled: AbortSignal,
-): Promise<undefined> {
+async function askServer({ target, reached, authenticator }: Call, settled: AbortSignal): Promise<undefined> {
   const call = new NatsCall(reached.server, target.tls);
   try {
     await delay(ASK_AFTER_MS, { signal: settled });

@@ -4,6 +4,7 @@ import { type NatsConnection, nkeys } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { createIdentity } from "../../base/certificate.ts";
 import { type ConnectNatsOptions, connectNats } from "./connect-nats.ts";
+import { makeOperator } from "./nats-operator.test.kit.ts";
 import { type NatsOptions, resolveNatsOptions } from "./nats-options.ts";
 import { TestServer, type TestServerOptions } from "./nats-server.test.kit.ts";
 
@@ -84,6 +85,30 @@ test("connects with an nkey", async () => {
   await using server = await TestServer.start({ nkey: NKEY.key });
   await using connection = await connected({ servers: server.address, nkey: NKEY.seed });
   expect(await talks(connection)).toBe(true);
+});
+
+test("connects with the credentials that an operator hands out, and not with another's", async () => {
+  const { config, creds } = makeOperator();
+  await using server = await TestServer.start({ config });
+  await using connection = await connected({ servers: server.address, creds });
+  expect(await talks(connection)).toBe(true);
+  const error = await failure({ servers: server.address, creds: makeOperator().creds });
+  expect(error).toMatchObject({ trouble: "UNAUTHORIZED" });
+  expect(error.message).toContain(
+    'it says "Authorization Violation" to the credentials that were given (creds).',
+  );
+});
+
+test.each([
+  ["nkey", { nkey: `SU${"A".repeat(56)}` }],
+  ["creds", { creds: makeOperator().creds.replace(/\nSU.*\n/, "\nSUAAA\n") }],
+])("a seed in %s that is none is refused, and not shown", async (option, options) => {
+  const error = await failure({ servers: "nats://127.0.0.1:1", ...options });
+  expect(error).toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining(`The seed in ${option} cannot be used: `),
+  });
+  expect(inspect(error, { depth: 10 })).not.toContain("SUAAA");
 });
 
 test("connects with credentials in the address, which nothing of the connection shows", async () => {

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { toError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/wait.ts";
 import { checkServer, type ServerNeeds } from "./check-server.ts";
+import { authenticatorOf } from "./client-options.ts";
 import { connectClient, isCancelled, isLate, type Reached, type Wait } from "./connect-client.ts";
 import { connectError } from "./explain-connect.ts";
 import { keepUp } from "./keep-up.ts";
@@ -25,16 +26,18 @@ export interface ConnectNatsOptions extends ServerNeeds {
  * as long as it takes, whatever the server says to it: whoever uses it decides how long is too long. Once it is closed,
  * nothing of it stays, in whatever state it was.
  * @throws NatsError that says with which server what is wrong, why, and what to do
+ * @throws InvalidOptionError for a seed that has the form of one, and is none
  * @throws MusterError `CANCELLED` when the signal fires
  */
 export async function connectNats(target: NatsTarget, options: ConnectNatsOptions): Promise<NatsConnection> {
   const { signal, clock = systemClock } = options;
   const until = clock.now() + target.connectTimeoutMs;
   const wait = (): Wait => ({ timeoutMs: Math.max(1, until - clock.now()), signal, clock });
+  const authenticator = authenticatorOf(target.secrets().credentials);
   const release = claimKind(target);
   try {
     const reached = await reachOne(target, wait());
-    const connection = await connectClient({ target, reached, wanted: options, wait });
+    const connection = await connectClient({ target, reached, authenticator, wanted: options, wait });
     keepUp(connection);
     void connection.closed().then(release);
     try {
