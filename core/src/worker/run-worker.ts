@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { endDescendants, killThisProcess } from "../base/descendants.ts";
+import { endDescendants, hasHadChildren, killThisProcess } from "../base/descendants.ts";
 import {
   readWorkerEnv,
   splitSecrets,
@@ -45,7 +45,7 @@ async function openNatsWay(settings: WorkerSettings): Promise<EngineWay> {
 /** Ends this process with all that its tasks started: when its driver was killed, nobody else will. */
 function leave({ code, reason, isStuck }: WorkerEnd): void {
   if (reason !== undefined) complain(reason);
-  endDescendants({ pid: process.pid, mark: workerMark(process.env) });
+  if (hasHadChildren()) endDescendants({ pid: process.pid, mark: workerMark(process.env) });
   if (!isStuck) process.exit(code);
   complain("a task is in a call of native code that does not return: this process ends with SIGKILL");
   killThisProcess();

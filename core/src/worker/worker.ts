@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
-import { endDescendantsFirst, type Mark } from "../base/descendants.ts";
+import { endDescendantsFirst, hasHadChildren, type Mark } from "../base/descendants.ts";
 import { withDeadline } from "../base/wait.ts";
 import { type WorkerSettings, workerEnv, workerMark } from "../contracts/worker-env.ts";
 import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
@@ -236,7 +236,7 @@ export class Worker {
     if (engineGone && this.#blobs === undefined && engineDirectory !== undefined)
       removeBlobDirectory(engineDirectory);
     await this.#options.way.close();
-    await endDescendantsFirst({ pid: process.pid, mark: this.#mark });
+    if (hasHadChildren()) await endDescendantsFirst({ pid: process.pid, mark: this.#mark });
     this.#options.ended({ code, reason, isStuck: !(await this.#lanes.close()) });
   }
 }
