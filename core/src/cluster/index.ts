@@ -1,5 +1,6 @@
 export type { AdaptOptions } from "./adapt-options.ts";
 export { AsyncQueue } from "./async-queue.ts";
+export { BroughtEngine, checkEngineChoice, type EngineChoice } from "./brought-engine.ts";
 export { parseBytes } from "./bytes.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";

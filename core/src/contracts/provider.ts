@@ -30,7 +30,10 @@ export interface OpenInfo extends RunInfo {
 export interface EngineEndpoint {
   /** `tcp://127.0.0.1:40123`, `tls://172.17.0.1:40123`, `nats://10.0.0.7:4222`. */
   readonly address: string;
-  /** What a worker must show to be let in. Never on a command line. */
+  /**
+   * What a worker must show to be let in, never on a command line. Empty where a provider brings the engine: the driver
+   * then makes one.
+   */
   readonly token: string;
   /** PEM of the certificate that workers pin, with `tls://`. */
   readonly certificate?: string;

@@ -1,18 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, writeFileSync } from "node:fs";
+import { linkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { atExit } from "../base/at-exit.ts";
 import { systemClock } from "../base/clock.ts";
 import { MusterError } from "../base/errors.ts";
-import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { unflatten } from "../wire/blob-format.ts";
+import { makeKeptDirectory } from "../wire/blob-leases.ts";
 import { type BlobValue, Tag } from "../wire/envelope.ts";
-import { PROOF_FILE } from "../wire/limits.ts";
 import type { Encoded } from "../wire/values.ts";
 import { BlobCollector } from "./blob-collector.ts";
-import { keepBlobDirectory, proofOf, RUN_PREFIX } from "./blob-leases.ts";
 
 /** A blob that somebody may still need. When nobody can reach the handle any more, the blob is removed. */
 export class BlobHandle {
@@ -66,14 +65,14 @@ export class BlobStore {
   #freed: string[] = [];
   #closed = false;
 
-  constructor(proof: string, owner: BlobStoreOwner) {
-    this.proof = proofOf(proof);
+  constructor(secret: string, owner: BlobStoreOwner) {
     this.#owner = owner;
-    this.directory = makeBlobDirectory(`${RUN_PREFIX}${process.pid}-`);
+    const kept = makeKeptDirectory("run", secret);
+    this.directory = kept.path;
+    this.proof = kept.proof;
+    this.#stopKeeping = kept.stopKeeping;
     // For a program that exits in the middle of a run.
     this.#forgetExit = atExit(this.#removeAll);
-    writeFileSync(this.path(PROOF_FILE), this.proof, { mode: 0o600 });
-    this.#stopKeeping = keepBlobDirectory(this.directory);
     this.#registry = new FinalizationRegistry((id) => this.#free(id));
   }
 

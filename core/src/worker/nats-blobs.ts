@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
+import { makeKeptDirectory } from "../wire/blob-leases.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
 import { packMessage } from "../wire/message.ts";
@@ -18,15 +19,17 @@ const DRIVERS = "driver-";
  * there, once: it is kept in a directory until nobody needs it any more.
  */
 export class NatsBlobs implements BlobKeeper {
-  readonly directory = makeBlobDirectory("muster-worker-");
+  readonly directory: string;
   readonly tag: string;
   readonly isShared = false;
+  readonly #kept = makeKeptDirectory("worker", "own");
   readonly #channel: Channel;
   readonly #bucket: BlobBucket;
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #asked = new Map<string, PromiseWithResolvers<void>>();
 
   constructor(channel: Channel, bucket: BlobBucket, tag: string) {
+    this.directory = this.#kept.path;
     this.#channel = channel;
     this.#bucket = bucket;
     this.tag = tag;
@@ -68,6 +71,7 @@ export class NatsBlobs implements BlobKeeper {
   }
 
   close(): void {
+    this.#kept.stopKeeping();
     removeBlobDirectory(this.directory);
   }
 

@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobPlace } from "../thread/thread-messages.ts";
-import { makeBlobDirectory, removeBlobDirectory } from "../wire/blob-directory.ts";
+import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
+import { type KeptDirectory, makeKeptDirectory } from "../wire/blob-leases.ts";
 import { type BlobPiece, BlobReceiver, BlobSender } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
 import { PROOF_FILE } from "../wire/limits.ts";
@@ -17,6 +18,7 @@ import type { BlobKeeper } from "./engine-way.ts";
  */
 export class WorkerBlobs implements BlobKeeper {
   readonly directory: string;
+  readonly #own: KeptDirectory | undefined;
   readonly #channel: Channel;
   readonly tag: string;
   readonly isShared: boolean;
@@ -24,7 +26,8 @@ export class WorkerBlobs implements BlobKeeper {
   readonly #sender: BlobSender;
   readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
 
-  private constructor(channel: Channel, place: BlobPlace) {
+  private constructor(channel: Channel, place: BlobPlace, own?: KeptDirectory) {
+    this.#own = own;
     const { directory, tag, isShared } = place;
     this.#channel = channel;
     this.directory = directory;
@@ -37,7 +40,8 @@ export class WorkerBlobs implements BlobKeeper {
   static open(channel: Channel, offer: WelcomeMessage["blobs"]): WorkerBlobs {
     const { directory, tag } = offer;
     if (seesSameDirectory(offer)) return new WorkerBlobs(channel, { directory, tag, isShared: true });
-    return new WorkerBlobs(channel, { directory: makeBlobDirectory("muster-worker-"), tag, isShared: false });
+    const own = makeKeptDirectory("worker", "own");
+    return new WorkerBlobs(channel, { directory: own.path, tag, isShared: false }, own);
   }
 
   /** Brings a blob into the directory. */
@@ -75,6 +79,7 @@ export class WorkerBlobs implements BlobKeeper {
    * itself. Does not wait: the process is about to end.
    */
   close(options: { engineGone: boolean }): void {
+    this.#own?.stopKeeping();
     if (!this.isShared || options.engineGone) removeBlobDirectory(this.directory);
   }
 

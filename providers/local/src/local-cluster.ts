@@ -10,6 +10,7 @@ export class LocalCluster extends Cluster {
   /** @throws InvalidOptionError */
   constructor(options: LocalClusterOptions = {}) {
     const resolved = resolveLocalOptions(options);
-    super({ ...resolved, sharesResources: true, provider: new LocalProvider({ command: options.command }) });
+    const provider = new LocalProvider({ command: options.command, engine: options.engine });
+    super({ ...resolved, sharesResources: true, provider });
   }
 }

@@ -1,7 +1,9 @@
 import { availableParallelism } from "node:os";
 import {
   type ClusterOptions,
+  checkEngineChoice,
   checkOptionNames,
+  type EngineChoice,
   InvalidOptionError,
   parseBytes,
   type WorkerSpec,
@@ -37,6 +39,12 @@ export interface LocalClusterOptions {
    * @default this Node, with Muster's worker file
    */
   readonly command?: (worker: WorkerSpec) => WorkerCommand;
+  /**
+   * Where driver and workers meet: `"hub"`, in the driver; `"nats"`, at a server of NATS that is started for the run
+   * (NATS_SERVER_BIN, or nats-server on the path); or the address of one that is there, for which MUSTER_NATS_… say who
+   * this is. @default "hub"
+   */
+  readonly engine?: EngineChoice;
 }
 
 /** Milliseconds that a worker process takes to connect: some tens. The first one measured replaces it. */
@@ -54,6 +62,7 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
   "drainTimeoutMs",
   "maxBootFailures",
   "command",
+  "engine",
 ];
 
 /**
@@ -62,7 +71,8 @@ const NAMES: readonly (keyof LocalClusterOptions)[] = [
  */
 export function resolveLocalOptions(options: LocalClusterOptions): Omit<ClusterOptions, "provider"> {
   checkOptionNames(options, NAMES, { where: "LocalCluster" });
-  const { command, memoryLimit, ...rest } = options;
+  const { command, memoryLimit, engine, ...rest } = options;
+  checkEngineChoice(engine);
   if (command !== undefined && typeof command !== "function") {
     throw new InvalidOptionError(
       "command",

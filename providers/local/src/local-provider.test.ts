@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs";
-import type { LaunchResult, WorkerId, WorkerObservation, WorkerSpec } from "@muster/core";
+import type { LaunchResult, OpenInfo, WorkerId, WorkerObservation, WorkerSpec } from "@muster/core";
 import { expect, test } from "vitest";
 import { LocalProvider } from "./local-provider.ts";
+
+const RUN: OpenInfo = {
+  runId: "run-1",
+  flowName: "test",
+  engine: undefined,
+  image: undefined,
+  signal: new AbortController().signal,
+  log: () => {},
+};
 
 /** Workers that run a piece of JavaScript in a process of their own; what they become is kept. */
 class Workers implements AsyncDisposable {
@@ -15,7 +24,7 @@ class Workers implements AsyncDisposable {
   }
 
   async launch(ids: WorkerId[], env: Record<string, string> = {}): Promise<readonly LaunchResult[]> {
-    await this.provider.open();
+    await this.provider.open(RUN);
     return this.provider.launch(ids.map((id): WorkerSpec => ({ id, env, threads: 1, resources: {} })));
   }
 

@@ -1,7 +1,11 @@
 import {
   atExit,
+  BroughtEngine,
+  type EngineChoice,
+  type EngineEndpoint,
   endDescendants,
   type LaunchResult,
+  type OpenInfo,
   StartedWorkers,
   type StartProgramError,
   startProgram,
@@ -17,7 +21,9 @@ import { WorkerProcess } from "./worker-process.ts";
 
 export interface LocalProviderOptions {
   /** What starts a worker. @default this Node, with Muster's worker file */
-  readonly command?: (worker: WorkerSpec) => WorkerCommand;
+  readonly command?: ((worker: WorkerSpec) => WorkerCommand) | undefined;
+  /** Where driver and workers meet. @default "hub" */
+  readonly engine?: EngineChoice | undefined;
 }
 
 /** Workers as processes of this machine. */
@@ -25,15 +31,23 @@ export class LocalProvider implements WorkerProvider {
   readonly name = "local";
   readonly #command: (worker: WorkerSpec) => WorkerCommand;
   readonly #workers = new StartedWorkers<WorkerProcess>();
+  readonly #engine: BroughtEngine | undefined;
   #forgetExit: (() => void) | undefined;
 
   constructor(options: LocalProviderOptions = {}) {
     this.#command = options.command ?? (() => [process.execPath, workerFile()]);
+    const { engine = "hub" } = options;
+    this.#engine = engine === "hub" ? undefined : new BroughtEngine(engine);
   }
 
-  async open(): Promise<undefined> {
+  get bringsEngine(): boolean {
+    return this.#engine !== undefined;
+  }
+
+  async open(run: OpenInfo): Promise<EngineEndpoint | undefined> {
     // The last net: whatever ends this process in an orderly way takes the workers with it.
     this.#forgetExit = atExit(() => endDescendants(...this.#workers.running.map(({ ancestor }) => ancestor)));
+    return await this.#engine?.open(run);
   }
 
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]> {
@@ -54,6 +68,7 @@ export class LocalProvider implements WorkerProvider {
 
   async close(): Promise<void> {
     this.#forgetExit?.();
+    await this.#engine?.close();
   }
 
   async #spawn(spec: WorkerSpec): Promise<LaunchResult> {

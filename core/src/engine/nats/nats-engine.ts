@@ -135,11 +135,11 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
  * @throws InvalidOptionError
  */
 export function natsEngineAt(
-  { address, nats = {} }: EngineEndpoint,
+  { address, nats }: EngineEndpoint,
   options: Omit<NatsEngineOptions, "target">,
 ): NatsEngine {
   const from = {
-    env: nats,
+    env: nats ?? process.env,
     where: "the provider's engine",
     addressFrom: "the address of the provider's engine",
   };

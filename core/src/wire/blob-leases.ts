@@ -1,27 +1,42 @@
-import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { isProcess } from "../base/is-process.ts";
 import { fateOf, processIdentity } from "../base/process-identity.ts";
-import { removeBlobDirectory } from "../wire/blob-directory.ts";
-import { PROOF_FILE } from "../wire/limits.ts";
+import { makeBlobDirectory, removeBlobDirectory } from "./blob-directory.ts";
+import { PROOF_FILE } from "./limits.ts";
 
-/** A run's directory is called `muster-run-<process id of its driver>-<random>`. */
-export const RUN_PREFIX = "muster-run-";
-const RUN_NAME = /^muster-run-(\d+)-\w+$/;
+/** Directories are called `muster-run-<process id of its driver>-<random>`, and `muster-worker-…` those of a worker alone. */
+const NAME = /^muster-(?:run|worker)-(\d+)-\w+$/;
 
 /** How often a driver says that its directory is in use, in milliseconds. */
 const RENEW_MS = 60_000;
 /** A directory of which nobody has said that for so long is garbage. */
 const EXPIRED_MS = 15 * 60_000;
 
-/** What is in the proof file: what proves that it is this directory, and whose it is. */
+/** What is in a proof file. */
 export function proofOf(secret: string): string {
   return `${secret} ${processIdentity()}`;
 }
 
-/** Says that a directory is in use, and removes what others left beside it, until the returned function is called. */
-export function keepBlobDirectory(directory: string): () => void {
+/** A directory for blobs that this process has in use. */
+export interface KeptDirectory {
+  readonly path: string;
+  /** What is in its proof file: what proves that it is this directory, and whose it is. */
+  readonly proof: string;
+  /** It is about to be removed. */
+  stopKeeping(): void;
+}
+
+/** Makes a directory that says that it is in use, and removes what others left beside it, until it is told to stop. */
+export function makeKeptDirectory(kind: "run" | "worker", secret: string): KeptDirectory {
+  const path = makeBlobDirectory(`muster-${kind}-${process.pid}-`);
+  const proof = proofOf(secret);
+  writeFileSync(join(path, PROOF_FILE), proof, { mode: 0o600 });
+  return { path, proof, stopKeeping: keep(path) };
+}
+
+function keep(directory: string): () => void {
   const parent = dirname(directory);
   let watches = sweepBlobDirectories(parent);
   const timer = setInterval(() => {
@@ -40,15 +55,15 @@ export function keepBlobDirectory(directory: string): () => void {
 const watched = new Map<string, { readonly mtimeMs: number; readonly since: number }>();
 
 /**
- * Removes what drivers left that were killed, and whose workers could not remove it, since they ran elsewhere. Whether a
- * driver lives is asked of the system. Only one in another container, which shares the directory, is told by its renewals:
+ * Removes what drivers left that were killed, and whose workers could not remove it, since they ran elsewhere, and what
+ * workers left that were. Whether one lives is asked of the system. Only one in another container, which shares the directory, is told by its renewals:
  * those that this process sees, by its own clock, since the time of day may be set.
  * @returns whether there are some that must be looked at again to know
  */
 export function sweepBlobDirectories(parent: string, clock: Clock = systemClock): boolean {
   const unknown = new Set<string>();
   for (const name of namesIn(parent)) {
-    const pid = RUN_NAME.exec(name)?.[1];
+    const pid = NAME.exec(name)?.[1];
     if (pid === undefined) continue;
     const directory = join(parent, name);
     try {
