@@ -155,7 +155,8 @@ export class ScriptedRun {
 
   /** Workers connect. */
   join(...ids: WorkerId[]): void {
-    for (const id of ids) this.link.say({ type: "joined", id, slots: 1, pid: 1, host: "here" });
+    for (const id of ids)
+      this.link.say({ type: "joined", id, slots: 1, resources: {}, pid: 1, host: "here" });
   }
 
   /** Lets everything happen that is due now. */

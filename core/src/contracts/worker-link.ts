@@ -36,9 +36,14 @@ export type WorkerLinkEvent =
       readonly type: "joined";
       readonly id: WorkerId;
       readonly slots: number;
+      readonly resources: Readonly<Record<string, number>>;
       readonly pid: number;
       readonly host: string;
     }
+  /** A worker that several runs share works for this one now, … */
+  | { readonly type: "awake"; readonly id: WorkerId }
+  /** … or does not, or not for much longer. */
+  | { readonly type: "resting"; readonly id: WorkerId }
   | { readonly type: "busy"; readonly id: WorkerId; readonly running: number }
   | { readonly type: "left"; readonly id: WorkerId; readonly drained: boolean; readonly reason: string };
 

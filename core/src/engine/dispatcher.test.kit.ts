@@ -61,6 +61,8 @@ export class SimulatedWorker implements WorkerPort {
   /** How many messages with tasks came. */
   messages = 0;
   readonly cancelled: CancelMessage[] = [];
+  /** How often it was told that nothing lies there any more. */
+  rests = 0;
   readonly #dispatcher: Dispatcher;
   readonly #attempts = new Map<number, number>();
   /** How many tasks came to each lane. */
@@ -92,6 +94,10 @@ export class SimulatedWorker implements WorkerPort {
 
   cancel(message: CancelMessage): void {
     this.cancelled.push(message);
+  }
+
+  rested(): void {
+    this.rests++;
   }
 
   /** As a lane does that runs the first one. */
@@ -184,11 +190,11 @@ export class DispatcherRun implements Disposable {
 
   worker(
     id: string,
-    facts: { lanes?: number; tasksPerLane?: number; resources?: Resources } = {},
+    facts: { lanes?: number; tasksPerLane?: number; resources?: Resources; isResting?: boolean } = {},
   ): SimulatedWorker {
-    const { lanes = 1, tasksPerLane = 1, resources = {} } = facts;
+    const { lanes = 1, tasksPerLane = 1, resources = {}, isResting = false } = facts;
     const worker = new SimulatedWorker(this.dispatcher, id);
-    this.dispatcher.addWorker({ id, tasksPerLane, resources }, worker);
+    this.dispatcher.addWorker({ id, tasksPerLane, resources, isResting }, worker);
     for (let lane = 0; lane < lanes; lane++) worker.opensLane();
     return worker;
   }

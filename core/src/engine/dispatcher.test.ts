@@ -224,6 +224,49 @@ test("what a lost worker held of the machine's resources is free again", () => {
 
 /* ------------------------------------------------------------------------------------------- workers that leave */
 
+test("a worker that is to rest is told so when its task has ended, gives back the rest, and gets more when it wakes", () => {
+  using run = new DispatcherRun();
+  const [first, second] = [run.worker("w-1"), run.worker("w-2")];
+  run.dispatcher.submit(shortTasks(range(1, 6)));
+  const waiting = first.lanes[0]!.slice(1);
+  run.dispatcher.restWorker("w-1");
+  expect(first.lanes[0]).toHaveLength(1);
+  expect(second.lanes[0]).toEqual(expect.arrayContaining(waiting));
+  expect(first.rests).toBe(0);
+  first.ends(0);
+  expect([first.rests, first.lanes[0]]).toEqual([1, []]);
+  run.dispatcher.submit(engineTasks([7, 8]));
+  expect(first.lanes[0]).toEqual([]);
+  run.dispatcher.wakeWorker("w-1");
+  expect(first.lanes[0]!.length).toBeGreaterThan(0);
+});
+
+test("a worker that joins at rest gets nothing before it wakes, and one without tasks rests at once", () => {
+  using run = new DispatcherRun();
+  run.dispatcher.submit([engineTask(1)]);
+  const worker = run.worker("w-1", { isResting: true });
+  expect(worker.lanes).toEqual([[]]);
+  run.dispatcher.wakeWorker("w-1");
+  expect(worker.lanes).toEqual([[1]]);
+  worker.ends(0);
+  run.dispatcher.restWorker("w-1");
+  expect(worker.rests).toBe(1);
+});
+
+test("what there is to do is counted by what it needs, waiting or at workers", () => {
+  using run = new DispatcherRun();
+  const gpu = taskFunction({ resources: { GPU: 1 } });
+  run.dispatcher.submit([...engineTasks(range(1, 3)), ...engineTasks([4, 5], { fn: gpu })]);
+  const worker = run.worker("w-1", { resources: { GPU: 1 }, lanes: 2 });
+  const demand = () => run.dispatcher.demand.map(({ needs, count }) => [needs, count]);
+  expect(demand()).toEqual([
+    [{}, 3],
+    [{ GPU: 1 }, 2],
+  ]);
+  worker.ends(0);
+  expect(demand().map(([, count]) => count)).toEqual([2, 2]);
+});
+
 test("a draining worker gets nothing more, what it gives back goes to others, and its ends still count", () => {
   using run = new DispatcherRun();
   const [leaving, staying] = [run.worker("w-1"), run.worker("w-2")];

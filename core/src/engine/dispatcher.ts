@@ -13,7 +13,7 @@ import {
 } from "../wire/protocol.ts";
 import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
 import { BlobHandle } from "./blob-store.ts";
-import { type InFlight, InFlightTable, type LaneState, type WorkerState } from "./in-flight.ts";
+import { type InFlight, InFlightTable, type LaneState, takesTasks, type WorkerState } from "./in-flight.ts";
 import { LaneFeeder } from "./lane-feeder.ts";
 import type { Resources } from "./resource-queues.ts";
 import { TaskSender } from "./task-sender.ts";
@@ -83,7 +83,7 @@ export class Dispatcher {
   }
 
   addWorker(facts: WorkerFacts, port: WorkerPort): void {
-    const { id, tasksPerLane, resources } = facts;
+    const { id, tasksPerLane, resources, isResting = false } = facts;
     const worker: WorkerState = {
       id,
       port,
@@ -93,6 +93,7 @@ export class Dispatcher {
       pool: this.#sharedPool ?? { free: resources },
       inFlight: 0,
       draining: false,
+      resting: isResting,
     };
     this.#workers.set(id, worker);
   }
@@ -114,7 +115,7 @@ export class Dispatcher {
       outgoing: [],
     };
     worker.lanes.set(number, lane);
-    if (!worker.draining) this.#feeder.addLane(lane);
+    if (takesTasks(worker)) this.#feeder.addLane(lane);
   }
 
   /** The thread of a lane is gone: what had begun is lost, or was ended; what had not is sent elsewhere. */
@@ -123,13 +124,13 @@ export class Dispatcher {
     const lane = worker?.lanes.get(message.lane);
     if (worker === undefined || lane === undefined) return;
     worker.lanes.delete(lane.number);
-    if (!worker.draining) this.#feeder.removeLane(lane);
+    if (takesTasks(worker)) this.#feeder.removeLane(lane);
     const here = this.#inFlight.at(lane);
     const { reports, waiting } = endsWithLane(here, message, ++this.#inFlight.losses);
     for (const entry of here) this.#inFlight.remove(entry);
     this.#takeBack(waiting, reports);
     this.#feeder.feedHungry();
-    this.#options.onLoad?.(workerId, worker.inFlight);
+    this.#loadChanged(worker);
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
@@ -137,23 +138,58 @@ export class Dispatcher {
   drainWorker(id: string): void {
     const worker = this.#workers.get(id);
     if (worker === undefined || worker.draining) return;
-    this.#stopFeeding(worker);
+    this.#stopFeeding(worker, "draining");
+    this.#recallAll(worker);
+  }
+
+  /** The same, until it wakes. It is told when nothing lies there any more. */
+  restWorker(id: string): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined || worker.resting) return;
+    this.#stopFeeding(worker, "resting");
+    if (worker.inFlight === 0) worker.port.rested();
+    else this.#recallAll(worker);
+  }
+
+  wakeWorker(id: string): void {
+    const worker = this.#workers.get(id);
+    if (worker === undefined || !worker.resting) return;
+    worker.resting = false;
+    if (worker.draining) return;
+    for (const lane of worker.lanes.values()) this.#feeder.addLane(lane);
+  }
+
+  /** What could run now or does, by what it needs: waiting here, or at workers. */
+  get demand(): { readonly needs: Resources; readonly count: number }[] {
+    return this.#feeder.waiting.map(({ needs, size }) => ({
+      needs,
+      count: size + this.#inFlight.needing(needs),
+    }));
+  }
+
+  #recallAll(worker: WorkerState): void {
     for (const lane of worker.lanes.values()) {
       if (lane.inFlight > 0) worker.port.recall({ lane: lane.number, end: lane.sent });
     }
   }
 
-  #stopFeeding(worker: WorkerState): void {
-    if (worker.draining) return;
-    worker.draining = true;
+  #stopFeeding(worker: WorkerState, why: "draining" | "resting"): void {
+    const wasFed = takesTasks(worker);
+    worker[why] = true;
+    if (!wasFed) return;
     for (const lane of worker.lanes.values()) this.#feeder.removeLane(lane);
+  }
+
+  #loadChanged(worker: WorkerState): void {
+    if (worker.resting && worker.inFlight === 0) worker.port.rested();
+    this.#options.onLoad?.(worker.id, worker.inFlight);
   }
 
   /** The worker is gone. What lay there is reported as lost. */
   removeWorker(id: string, death: WorkerDeath): void {
     const worker = this.#workers.get(id);
     if (worker === undefined) return;
-    this.#stopFeeding(worker);
+    this.#stopFeeding(worker, "draining");
     this.#workers.delete(id);
     const here = this.#inFlight.of(worker);
     const reports = endsWithWorker(here, death, ++this.#inFlight.losses);
@@ -200,7 +236,7 @@ export class Dispatcher {
     const reports: TaskReport[] = [];
     this.#takeBack(back, reports);
     this.#feeder.returned(lane);
-    this.#options.onLoad?.(workerId, lane.worker.inFlight);
+    this.#loadChanged(lane.worker);
     if (reports.length > 0) this.#options.listener.reported(reports);
   }
 
@@ -238,7 +274,7 @@ export class Dispatcher {
       this.#feeder.feed(lane);
       // What one task gives back may be enough for several, on any lane.
       if (freedResources) this.#feeder.feedHungry();
-      this.#options.onLoad?.(workerId, worker.inFlight);
+      this.#loadChanged(worker);
       if (reports.length > 0) this.#options.listener.reported(reports);
     }
   }

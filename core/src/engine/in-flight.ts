@@ -1,6 +1,8 @@
 import type { EngineTask, TaskFunction } from "../contracts/engine.ts";
-import { type Resources, without } from "./resource-queues.ts";
+import { type Resources, resourceKey, without } from "./resource-queues.ts";
 import type { WorkerPort } from "./worker-port.ts";
+
+const NO_NEEDS = resourceKey({});
 
 /** A worker, as the dispatcher knows it. */
 export interface WorkerState {
@@ -14,6 +16,13 @@ export interface WorkerState {
   readonly pool: { free: Resources };
   inFlight: number;
   draining: boolean;
+  /** It works for another run, or is about to: it is told when nothing lies there any more. */
+  resting: boolean;
+}
+
+/** Whether a worker takes tasks. */
+export function takesTasks({ draining, resting }: WorkerState): boolean {
+  return !draining && !resting;
 }
 
 /** A task thread of a worker, and the way to it. */
@@ -58,6 +67,9 @@ export interface InFlight {
 export class InFlightTable {
   readonly #entries = new Map<number, InFlight>();
   readonly #crowded = new Set<LaneState>();
+  /** How many tasks there are of functions that need resources, by what they need. */
+  readonly #needing = new Map<string, number>();
+  #withNeeds = 0;
   #expectedMs = 0;
 
   /** Expected milliseconds of all that lies at lanes. */
@@ -104,7 +116,10 @@ export class InFlightTable {
     this.#expectedMs += costMs;
     lane.worker.inFlight++;
     const { pool } = lane.worker;
-    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources);
+    if (task.fn.resources !== undefined) {
+      pool.free = without(pool.free, task.fn.resources);
+      this.#countNeeds(task.fn.resources, 1);
+    }
     this.#entries.set(task.id, entry);
     return entry;
   }
@@ -118,7 +133,22 @@ export class InFlightTable {
     this.#expectedMs = this.#entries.size === 0 ? 0 : this.#expectedMs - costMs;
     lane.worker.inFlight--;
     const { pool } = lane.worker;
-    if (task.fn.resources !== undefined) pool.free = without(pool.free, task.fn.resources, -1);
+    if (task.fn.resources !== undefined) {
+      pool.free = without(pool.free, task.fn.resources, -1);
+      this.#countNeeds(task.fn.resources, -1);
+    }
+  }
+
+  /** How many lie at lanes that need just this. */
+  needing(needs: Resources): number {
+    const key = resourceKey(needs);
+    return key === NO_NEEDS ? this.#entries.size - this.#withNeeds : (this.#needing.get(key) ?? 0);
+  }
+
+  #countNeeds(needs: Resources, by: 1 | -1): void {
+    const key = resourceKey(needs);
+    this.#needing.set(key, (this.#needing.get(key) ?? 0) + by);
+    this.#withNeeds += by;
   }
 
   /** What lies at this lane, in the order in which it was sent. */

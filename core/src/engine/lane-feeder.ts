@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import type { EngineTask } from "../contracts/engine.ts";
 import { BlobHandle } from "./blob-store.ts";
-import type { InFlightTable, LaneState } from "./in-flight.ts";
+import { type InFlightTable, type LaneState, takesTasks } from "./in-flight.ts";
 import { ResourceQueues } from "./resource-queues.ts";
 
 /**
@@ -60,6 +60,11 @@ export class LaneFeeder {
     this.feedHungry();
   }
 
+  /** What waits here, by what it needs. */
+  get waiting(): ReturnType<ResourceQueues["sizes"]> {
+    return this.#queues.sizes();
+  }
+
   /** Takes a task back that lay at a lane: it goes before others like it. */
   takeBack(task: EngineTask): void {
     this.#queues.unshift(task);
@@ -87,7 +92,7 @@ export class LaneFeeder {
   returned(lane: LaneState): void {
     // One that is stuck must not get the same tasks again, before it tells of an end.
     const isStuck = lane.inFlight >= lane.concurrency && this.#isStuck(lane);
-    if (lane.worker.draining || isStuck) this.#hungry.delete(lane);
+    if (!takesTasks(lane.worker) || isStuck) this.#hungry.delete(lane);
     else this.#hungry.add(lane);
     this.feedHungry();
   }
@@ -135,7 +140,7 @@ export class LaneFeeder {
       for (const lane of lanes) this.#fillAhead(lane, levelMs);
     }
     for (const lane of lanes) {
-      if (lane.worker.draining) continue;
+      if (!takesTasks(lane.worker)) continue;
       if (lane.inFlight < lane.concurrency || lane.expectedMs < WINDOW_MS / 2) this.#hungry.add(lane);
       else this.#hungry.delete(lane);
       this.#options.send(lane);
@@ -154,7 +159,7 @@ export class LaneFeeder {
 
   /** What can begin at once, at most so many. */
   #fill(lane: LaneState, share: number): void {
-    if (lane.worker.draining) return;
+    if (!takesTasks(lane.worker)) return;
     for (let count = 0; count < share && lane.inFlight < lane.concurrency; count++) {
       const task = this.#take(() => this.#queues.take(lane.worker.pool.free));
       if (task === undefined) return;
@@ -163,7 +168,7 @@ export class LaneFeeder {
   }
 
   #fillAhead(lane: LaneState, levelMs: number): void {
-    if (lane.worker.draining || lane.expectedMs >= WINDOW_MS / 2) return;
+    if (!takesTasks(lane.worker) || lane.expectedMs >= WINDOW_MS / 2) return;
     const mayGoAhead = (task: EngineTask): boolean =>
       isShort(task) && lane.expectedBytes + task.fn.expectedBytes <= MAX_AHEAD_BYTES;
     while (lane.expectedMs < levelMs && lane.inFlight < MAX_IN_FLIGHT) {

@@ -37,6 +37,12 @@ export class ResourceQueues {
     return this.#shift(best);
   }
 
+  /** What they need, and how many of them need just that. */
+  sizes(): { readonly needs: Resources; readonly size: number }[] {
+    const others = Array.from(this.#classes.values(), ({ needs, queue }) => ({ needs, size: queue.size }));
+    return [{ needs: NOTHING, size: this.#plain.size }, ...others];
+  }
+
   /** How many of those there are that need nothing. */
   get plainSize(): number {
     return this.#plain.size;
@@ -68,7 +74,7 @@ export class ResourceQueues {
   #queue(task: EngineTask): ReadyQueue {
     const needs = task.fn.resources;
     if (needs === undefined) return this.#plain;
-    const key = JSON.stringify(Object.entries(needs).sort());
+    const key = resourceKey(needs);
     let found = this.#classes.get(key);
     if (found === undefined) {
       found = { needs, queue: new ReadyQueue() };
@@ -76,6 +82,11 @@ export class ResourceQueues {
     }
     return found.queue;
   }
+}
+
+/** The same for the same resources, in whatever order they were named. */
+export function resourceKey(resources: Resources): string {
+  return JSON.stringify(Object.entries(resources).sort());
 }
 
 export function suffices(free: Resources, needs: Resources): boolean {

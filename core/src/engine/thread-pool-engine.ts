@@ -127,6 +127,7 @@ export class ThreadPoolEngine extends WireEngine {
       tasks: (lane, parts) => this.#links.get(lane)?.send(FrameType.tasks, ...parts),
       cancel: (message) => lanes.cancel(message),
       recall: (message) => lanes.recall(message),
+      rested() {},
     };
   }
 }

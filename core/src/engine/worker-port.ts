@@ -9,10 +9,14 @@ export interface WorkerPort {
   tasks(lane: number, parts: readonly Uint8Array[]): void;
   cancel(message: CancelMessage): void;
   recall(message: RecallMessage): void;
+  /** Nothing lies there any more, and nothing will before it says that it is awake. */
+  rested(): void;
 }
 
 export interface WorkerFacts {
   readonly id: string;
   readonly tasksPerLane: number;
   readonly resources: Readonly<Record<string, number>>;
+  /** It takes no tasks before it wakes. @default false */
+  readonly isResting?: boolean;
 }

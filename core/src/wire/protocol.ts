@@ -3,7 +3,7 @@ import type { CallSite } from "../contracts/code-unit.ts";
 import type { LogEvent, LogLevel } from "../contracts/event.ts";
 
 /** Raised with every change that an older peer would not understand; both sides refuse another one's. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** What a frame is. Even numbers go to the worker, odd ones come from it. */
 export const FrameType = {
@@ -31,8 +31,11 @@ export const FrameType = {
   lane: 23,
   blobForget: 24,
   laneEnded: 25,
+  rested: 26,
   begins: 27,
   laneReports: 29,
+  resting: 31,
+  awake: 33,
 } as const;
 
 /**
@@ -61,6 +64,18 @@ export interface HelloMessage {
   readonly threads: number;
   readonly tasksPerThread: number;
   readonly resources: Readonly<Record<string, number>>;
+  /** It gets no tasks before it says that it is awake. @default false */
+  readonly isResting?: boolean;
+}
+
+/**
+ * A worker of a pool that several runs share works for its run only while it is awake. `resting`: it asks to work no more
+ * for now, `rested`: nothing of the run is there any more, so that it may work for another run, `awake`: it works for this
+ * one again. A worker may also be told `rested` without having asked: the run has nothing to do for it.
+ */
+export interface RestMessage {
+  /** How often it has been awake: what was said before it woke the last time says nothing any more. */
+  readonly turn: number;
 }
 
 export interface WelcomeMessage {

@@ -1,6 +1,12 @@
 import { MusterError } from "../../base/errors.ts";
 import type { LogEvent } from "../../contracts/event.ts";
-import type { HelloMessage, LaneEndedMessage, LaneMessage, ReturnedMessage } from "../../wire/protocol.ts";
+import type {
+  HelloMessage,
+  LaneEndedMessage,
+  LaneMessage,
+  RestMessage,
+  ReturnedMessage,
+} from "../../wire/protocol.ts";
 
 /* What comes from a worker is decoded, but nobody has promised what it is. Whatever is used of it is looked at here. */
 
@@ -12,7 +18,7 @@ const LEVELS: readonly unknown[] = ["debug", "info", "warn", "error"];
 /** @throws MusterError `PROTOCOL` */
 export function checkHello(message: unknown): HelloMessage {
   const hello = message as HelloMessage;
-  const { workerId, threads, tasksPerThread, resources, node, host, pid } = hello;
+  const { workerId, threads, tasksPerThread, resources, node, host, pid, isResting } = hello;
   const fits =
     typeof workerId === "string" &&
     WORKER_ID.test(workerId) &&
@@ -22,7 +28,8 @@ export function checkHello(message: unknown): HelloMessage {
     Object.values(resources).every((amount) => typeof amount === "number" && amount >= 0) &&
     typeof node === "string" &&
     typeof host === "string" &&
-    Number.isInteger(pid);
+    Number.isInteger(pid) &&
+    (isResting === undefined || typeof isResting === "boolean");
   if (fits) return hello;
   throw new MusterError("PROTOCOL", "A worker said what it is in a way that makes no sense.");
 }
@@ -45,6 +52,13 @@ export function checkReturned(message: unknown): ReturnedMessage {
   const { lane, from, end } = message as ReturnedMessage;
   if ([lane, from, end].every(isNumber)) return { lane, from, end };
   throw new MusterError("PROTOCOL", "A worker gave tasks back in a way that makes no sense.");
+}
+
+/** @throws MusterError `PROTOCOL` */
+export function checkRest(message: unknown): RestMessage {
+  const { turn } = message as RestMessage;
+  if (isNumber(turn)) return { turn };
+  throw new MusterError("PROTOCOL", "A worker woke in a way that makes no sense.");
 }
 
 /** @throws MusterError `PROTOCOL` */

@@ -14,6 +14,7 @@ import {
   type LaneEndedMessage,
   type LogMessage,
   type RecallMessage,
+  type RestMessage,
   type ReturnedMessage,
   readBegins,
   readLaneReports,
@@ -22,7 +23,7 @@ import {
 } from "../../wire/protocol.ts";
 import { FunctionMessages } from "../function-messages.ts";
 import type { WorkerPort } from "../worker-port.ts";
-import { checkLaneEnded, checkLog, checkPairs, checkReturned } from "./check-messages.ts";
+import { checkLaneEnded, checkLog, checkPairs, checkRest, checkReturned } from "./check-messages.ts";
 
 /** What the hub hears from one worker. */
 export interface ConnectionSink {
@@ -38,6 +39,9 @@ export interface ConnectionSink {
   started(connection: WorkerConnection, ids: readonly number[]): void;
   returned(connection: WorkerConnection, message: ReturnedMessage): void;
   draining(connection: WorkerConnection): void;
+  /** It asks to work no more for now. */
+  resting(connection: WorkerConnection): void;
+  awake(connection: WorkerConnection): void;
   log(events: readonly LogEvent[]): void;
   /** All that it and its threads said has been heard. */
   closed(connection: WorkerConnection, end: { readonly drained: boolean; readonly reason: string }): void;
@@ -88,6 +92,8 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
   #end: { readonly drained: boolean; readonly reason: string } | undefined;
   #heard = true;
   #patienceMs = Number.POSITIVE_INFINITY;
+  /** How often it has been awake. */
+  #turn = 0;
 
   constructor(options: ConnectionOptions) {
     this.#channel = options.channel;
@@ -163,6 +169,10 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
     this.#send(FrameType.drain, {});
   }
 
+  rested(): void {
+    this.#send(FrameType.rested, { turn: this.#turn } satisfies RestMessage);
+  }
+
   forgetBlobs(ids: readonly string[]): void {
     this.#send(FrameType.blobForget, { ids });
   }
@@ -213,6 +223,16 @@ export class WorkerConnection implements WorkerPort, ChannelListener {
         return;
       case FrameType.draining:
         this.#sink.draining(this);
+        return;
+      case FrameType.resting:
+        this.#sink.resting(this);
+        return;
+      case FrameType.awake:
+        this.#turn = checkRest(unpackMessage(body)).turn;
+        this.#sink.awake(this);
+        return;
+      case FrameType.log:
+        this.#sink.log(checkLog(unpackMessage<LogMessage>(body).events));
         return;
       case FrameType.goodbye:
         this.#goodbye = String(unpackMessage<GoodbyeMessage>(body).reason);

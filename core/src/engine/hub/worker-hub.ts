@@ -60,6 +60,11 @@ export abstract class WorkerHub extends WireEngine {
       started: ({ workerId }, ids) => this.dispatcher.started(workerId, ids),
       returned: ({ workerId }, message) => this.dispatcher.returned(workerId, message),
       draining: (connection) => this.drain(connection.workerId),
+      resting: ({ workerId }) => this.rest(workerId),
+      awake: ({ workerId }) => {
+        this.dispatcher.wakeWorker(workerId);
+        this.#tell({ type: "awake", id: workerId });
+      },
       log: (events) => {
         for (const event of events) this.#listener?.log(event);
       },
@@ -77,6 +82,12 @@ export abstract class WorkerHub extends WireEngine {
   drain(id: WorkerId): void {
     this.dispatcher.drainWorker(id);
     this.#byWorker.get(id)?.drain();
+  }
+
+  /** A worker gets no new tasks, and may work for others once what runs there has ended, until it wakes. */
+  protected rest(id: WorkerId): void {
+    this.dispatcher.restWorker(id);
+    this.#tell({ type: "resting", id });
   }
 
   /** A worker is dead, and this is why. */
@@ -155,7 +166,7 @@ export abstract class WorkerHub extends WireEngine {
   }
 
   #joined(channel: Channel, hello: HelloMessage): WorkerConnection {
-    const { workerId: id, tasksPerThread, resources } = hello;
+    const { workerId: id, tasksPerThread, resources, isResting } = hello;
     if (this.#byWorker.has(id))
       throw new MusterError("PROTOCOL", `A second worker says that it is ${id}: there is one already.`);
     const blobPath = (blob: string): string => this.blobs.path(blob);
@@ -173,13 +184,14 @@ export abstract class WorkerHub extends WireEngine {
       heartbeatMs: this.#heartbeatMs,
       blobs: this.blobOffer,
     });
-    this.dispatcher.addWorker({ id, tasksPerLane: tasksPerThread, resources }, connection);
+    const facts = { id, tasksPerLane: tasksPerThread, resources, isResting: isResting ?? false };
+    this.dispatcher.addWorker(facts, connection);
     return connection;
   }
 
   /** Who hears it may want the worker to drain at once. */
-  #tellJoined({ workerId: id, threads, tasksPerThread, pid, host }: HelloMessage): void {
-    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, pid, host });
+  #tellJoined({ workerId: id, threads, tasksPerThread, resources, pid, host }: HelloMessage): void {
+    this.#tell({ type: "joined", id, slots: threads * tasksPerThread, resources, pid, host });
   }
 
   /** Whoever showed the run's token may: all its workers run the same flow's code, and trust each other as much. */
