@@ -12,6 +12,8 @@ export interface StartProgramOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether it leads a process group of its own. @default false */
   readonly detached?: boolean;
+  /** Whether messages go to and fro: `child.send`, and `process.send` there. @default false */
+  readonly hasMessages?: boolean;
   /** Ends the patience with a machine that has no room for it. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
@@ -102,12 +104,13 @@ export async function startPatiently<T>(
 function start(
   program: string,
   args: readonly string[],
-  { env, detached = false }: StartProgramOptions,
+  { env, detached = false, hasMessages = false }: StartProgramOptions,
 ): Promise<RunningProgram> {
   return new Promise((resolve, reject) => {
     // Some failures are thrown, some are told of by a child that has no output to listen to.
     const cwd = isHereGone() ? currentDirectory() : undefined;
-    const child = spawn(program, args, { cwd, detached, env, stdio: ["ignore", "pipe", "pipe"] });
+    const stdio = ["ignore", "pipe", "pipe", ...(hasMessages ? (["ipc"] as const) : [])] as const;
+    const child = spawn(program, args, { cwd, detached, env, stdio: [...stdio] }) as RunningProgram;
     // More than one error can come (a failed kill); none may go unheard.
     child.on("error", reject);
     child.once("spawn", () => resolve(child));

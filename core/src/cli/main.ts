@@ -4,6 +4,7 @@ import { MusterError } from "../base/errors.ts";
 import { addClusterCommand } from "./cluster-command.ts";
 import { describeError, userFrames } from "./describe-error.ts";
 import { EXIT_CODE } from "./exit-code.ts";
+import { addPoolCommand } from "./pool-command.ts";
 import { addRunCommand } from "./run-command.ts";
 import { UsageError } from "./usage-error.ts";
 import { addWorkerCommand } from "./worker-command.ts";
@@ -37,6 +38,7 @@ export async function main(args: readonly string[]): Promise<number | undefined>
   addRunCommand(program, finish);
   addWorkerCommand(program, finish);
   addClusterCommand(program, finish);
+  addPoolCommand(program, finish);
 
   try {
     await program.parseAsync(args, { from: "user" });
@@ -75,7 +77,7 @@ function oneLine(message: string): string {
 }
 
 function helpOf([command]: readonly string[]): string {
-  return command === "run" || command === "worker" ? `${command} --help` : "--help";
+  return ["run", "worker", "pool"].includes(command ?? "") ? `${command} --help` : "--help";
 }
 
 function version(): string {

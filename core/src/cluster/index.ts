@@ -1,7 +1,8 @@
+export { parseBytes } from "../base/bytes.ts";
+export { LineSplitter } from "../base/line-splitter.ts";
 export type { AdaptOptions } from "./adapt-options.ts";
 export { AsyncQueue } from "./async-queue.ts";
 export { BroughtEngine, checkEngineChoice, type EngineChoice } from "./brought-engine.ts";
-export { parseBytes } from "./bytes.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
 export type { ClusterOptions } from "./cluster-options.ts";
@@ -23,7 +24,6 @@ export type {
 export { ClusterStartError } from "./cluster-start-error.ts";
 export { type CollectOptions, collectGarbage, type GarbageReport, listLeases } from "./garbage.ts";
 export { LineLog } from "./line-log.ts";
-export { LineSplitter } from "./line-splitter.ts";
 export { type RunningNatsServer, type StartNatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";

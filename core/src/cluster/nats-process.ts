@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { atExit } from "../base/at-exit.ts";
 import { MusterError, toError } from "../base/errors.ts";
+import { LineSplitter } from "../base/line-splitter.ts";
 import { type RunningProgram, startProgram } from "../base/start-program.ts";
 import { withDeadline } from "../base/wait.ts";
 import { LineLog } from "./line-log.ts";
-import { LineSplitter } from "./line-splitter.ts";
 
 export interface NatsProcessOptions {
   /** The program: `nats-server`, or its path. */

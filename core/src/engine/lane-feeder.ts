@@ -238,7 +238,7 @@ function holderOf({ dependencies }: EngineTask, lanes: readonly LaneState[]): La
   let best: LaneState | undefined;
   let mostBytes = 0;
   for (const lane of lanes) {
-    if (lane.worker.draining || lane.inFlight >= lane.concurrency) continue;
+    if (!takesTasks(lane.worker) || lane.inFlight >= lane.concurrency) continue;
     let bytes = 0;
     for (const { value } of dependencies)
       if (value instanceof BlobHandle && value.isHeldBy(lane.worker.id)) bytes += value.byteLength;

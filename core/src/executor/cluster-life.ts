@@ -1,4 +1,5 @@
 import type { MusterEvent } from "../contracts/event.ts";
+import type { WorkerLink } from "../contracts/worker-link.ts";
 import type { EventLog } from "../events/event-log.ts";
 
 /** Has what becomes of a cluster and its workers logged as well, at level debug. */
@@ -6,6 +7,17 @@ export function logClusterLife(events: EventLog): void {
   events.subscribe((event) => {
     const message = lineOf(event);
     if (message !== undefined) events.emit({ type: "log", at: event.at, level: "debug", message });
+  });
+}
+
+/** Has the lanes told of as workers that a pool gives to the run. */
+export function tellOfLanes(link: Pick<WorkerLink, "subscribe">, events: EventLog): void {
+  link.subscribe((event) => {
+    if (event.type !== "joined" && event.type !== "left") return;
+    const { id: worker } = event;
+    const told = { type: "worker", at: Date.now(), worker } as const;
+    if (event.type === "joined") events.emit({ ...told, state: "ready", slots: event.slots });
+    else events.emit({ ...told, state: "gone", expected: event.drained, reason: event.reason });
   });
 }
 

@@ -1,4 +1,4 @@
-import { checkBoolean, checkNumber, checkOptionNames, type OptionNames } from "../base/check-options.ts";
+import { checkBoolean, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { systemClock } from "../base/clock.ts";
 import { copyOptions } from "../base/copy-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
@@ -16,23 +16,17 @@ import { HubEngine } from "../engine/hub/hub-engine.ts";
 import type { NatsEngine } from "../engine/nats/nats-engine.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { RunMessage } from "../wire/protocol.ts";
-import { logClusterLife } from "./cluster-life.ts";
+import {
+  checkClientOptions,
+  type PoolClientOptions,
+  resolveClientOptions,
+  resolvePoolOptions,
+} from "./client-options.ts";
+import { logClusterLife, tellOfLanes } from "./cluster-life.ts";
 import { compose, eventsOf } from "./composition.ts";
 import type { Executor, RunFacts } from "./executor.ts";
 import { runMessage } from "./run-scope.ts";
 import type { RunningExecutor } from "./running-executor.ts";
-
-/** How the driver and its workers speak to each other. All in milliseconds. */
-export interface ClientOptions {
-  /** Between two signs of life, both ways. @default 1000 */
-  heartbeatMs?: number;
-  /** A worker that gives no sign of life for so long is lost, and its tasks go elsewhere. @default 30000 */
-  workerTimeoutMs?: number;
-  /** A worker that has lost its driver for so long exits by itself. @default 30000 */
-  deathTimeoutMs?: number;
-  /** A cancelled task may take so long to clean up before its thread is ended. @default 5000 */
-  cancelGraceMs?: number;
-}
 
 export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterClass> {
   /**
@@ -45,8 +39,13 @@ export interface TemporaryClusterOptions<Class extends ClusterClass = ClusterCla
   clusterKwargs?: KwargsOf<Class>;
   /** Scales the workers with the backlog. Without it there are as many as the cluster class says. */
   adaptKwargs?: AdaptOptions;
-  /** How the driver and its workers speak to each other. */
-  clientKwargs?: ClientOptions;
+  /**
+   * Where a pool of workers is that somebody else keeps, instead of a cluster: `nats://`, `tls://`, `ws://` or `wss://`, a
+   * host and a port; several of one NATS cluster with commas between.
+   */
+  address?: string;
+  /** How the driver and its workers speak to each other, and, with `address`, how to get in there and which pool. */
+  clientKwargs?: PoolClientOptions;
   /** Logs everything, here and on the workers, and what becomes of the cluster. @default false */
   debug?: boolean;
 }
@@ -55,31 +54,11 @@ const NAMES: OptionNames<TemporaryClusterOptions> = {
   clusterClass: true,
   clusterKwargs: true,
   adaptKwargs: true,
+  address: true,
   clientKwargs: true,
   debug: true,
 };
 const DEFAULT_CLUSTER_CLASS = "providers/local#LocalCluster";
-
-const CLIENT_DEFAULTS: Required<ClientOptions> = {
-  heartbeatMs: 1000,
-  workerTimeoutMs: 30_000,
-  deathTimeoutMs: 30_000,
-  cancelGraceMs: 5000,
-};
-
-/** @throws InvalidOptionError */
-function resolveClientOptions(options: ClientOptions): Required<ClientOptions> {
-  const path = "clientKwargs";
-  checkOptionNames(options, Object.keys(CLIENT_DEFAULTS), { where: path, path });
-  const milliseconds = (name: keyof ClientOptions, min: number): number =>
-    checkNumber(options[name], CLIENT_DEFAULTS[name], { option: `${path}.${name}`, min });
-  return {
-    heartbeatMs: milliseconds("heartbeatMs", 1),
-    workerTimeoutMs: milliseconds("workerTimeoutMs", 1),
-    deathTimeoutMs: milliseconds("deathTimeoutMs", 1),
-    cancelGraceMs: milliseconds("cancelGraceMs", 0),
-  };
-}
 
 function isBuiltIn(clusterClass: ClusterClass): boolean {
   return typeof clusterClass === "string" && clusterClass.startsWith("providers/");
@@ -111,7 +90,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     checkOptionNames(options, NAMES, { where: "TemporaryClusterExecutor" });
     checkBoolean(options.debug, false, "debug");
     this.options = copyOptions(options);
-    resolveClientOptions(options.clientKwargs ?? {});
+    checkClientOptions(options);
   }
 
   /**
@@ -121,7 +100,8 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
    * @throws ClusterStartError when the provider cannot be used, or cannot open
    */
   async start(run: RunFacts = {}): Promise<RunningExecutor> {
-    const { clusterClass = DEFAULT_CLUSTER_CLASS, adaptKwargs } = this.options;
+    const { clusterClass = DEFAULT_CLUSTER_CLASS, adaptKwargs, address } = this.options;
+    if (address !== undefined) return await this.#startOnPool(address, run);
     const cluster = await this.#makeCluster(run);
     try {
       if (adaptKwargs !== undefined) cluster.adapt(adaptKwargs);
@@ -132,6 +112,35 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       await cluster.close({ graceMs: 0 });
       throw error;
     }
+  }
+
+  /** The workers are there, or come: others see to that. */
+  async #startOnPool(address: string, run: RunFacts): Promise<RunningExecutor> {
+    const { clientKwargs = {}, debug = false } = this.options;
+    const client = resolveClientOptions(clientKwargs);
+    const facts = { ...run, logLevel: this.logLevel ?? run.logLevel ?? "info", events: eventsOf(run) };
+    const { PoolEngine } = await import("../engine/nats/pool-engine.ts");
+    const engine = new PoolEngine({
+      ...resolvePoolOptions(address, clientKwargs),
+      ...client,
+      clock: systemClock,
+      run: { ...runMessage(facts, randomIds), marksPrints: true },
+      signal: run.signal,
+    });
+    const { events, scheduler, executor } = compose({
+      run: facts,
+      cancelGraceMs: client.cancelGraceMs,
+      engine: () => engine,
+    });
+    tellOfLanes(engine, events);
+    if (debug) logClusterLife(events);
+    try {
+      await engine.start(scheduler.listener);
+    } catch (error) {
+      await executor.close();
+      throw error;
+    }
+    return executor;
   }
 
   async #makeCluster({ flowSite, signal }: RunFacts): Promise<Cluster> {

@@ -4,7 +4,7 @@ import type { Mark } from "../base/descendants.ts";
 import { ReportBuffer } from "../thread/report-buffer.ts";
 import { TaskBoard } from "../thread/task-board.ts";
 import type { BlobMessage, FromThread, ThreadData, ToThread } from "../thread/thread-messages.ts";
-import { PrintCount, print } from "../thread/thread-output.ts";
+import { PrintCount } from "../thread/thread-output.ts";
 import { ReportKind } from "../wire/batches.ts";
 import {
   type CancelMessage,
@@ -46,6 +46,8 @@ export interface LaneThreadOptions {
   readonly heapLimitMb: number | undefined;
   /** Milliseconds an attempt of this function may run. */
   readonly timeoutMs: (functionIndex: number) => number | undefined;
+  /** What a task printed; `printed` is called when it has left this process. */
+  readonly print: (stream: 1 | 2, bytes: Uint8Array, printed: () => void) => void;
   /** Milliseconds that an attempt which timed out has to clean up, before its thread is ended. */
   readonly timeoutGraceMs: number;
 }
@@ -223,7 +225,7 @@ export class LaneThread {
         this.#watch.start();
         return;
       case "print":
-        print(message.stream, message.bytes, () => this.#prints.printed());
+        this.#options.print(message.stream, message.bytes, () => this.#prints.printed());
         return;
       case "left":
         this.#left?.resolve();

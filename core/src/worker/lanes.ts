@@ -3,6 +3,7 @@ import type { Mark } from "../base/descendants.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
 import { workerFile } from "../contracts/worker-file.ts";
 import type { BlobMessage, BlobPlace, ThreadCode, ThreadLink, ToThread } from "../thread/thread-messages.ts";
+import { print } from "../thread/thread-output.ts";
 import type {
   CancelMessage,
   CodeMessage,
@@ -10,7 +11,7 @@ import type {
   RecallMessage,
   RunMessage,
 } from "../wire/protocol.ts";
-import { Lane, type LaneSink } from "./lane.ts";
+import { Lane, type LaneOptions, type LaneSink } from "./lane.ts";
 
 /** What lanes need from the side that they are linked to. */
 export interface LanesSink extends Omit<LaneSink, "blob"> {
@@ -34,6 +35,8 @@ export interface LanesOptions {
   readonly cancelGraceMs: number;
   /** How the thread of this lane reaches the engine. */
   readonly link: (lane: number) => ThreadLink;
+  /** Where what tasks print goes. @default this process's own output */
+  readonly print?: LaneOptions["print"] | undefined;
   readonly sink: LanesSink;
 }
 
@@ -67,6 +70,7 @@ export class Lanes {
       heapLimitMb: memoryLimit === undefined ? undefined : Math.floor(memoryLimit / 2 ** 20),
       timeoutMs: (fn: number) => this.#timeouts[fn],
       timeoutGraceMs: cancelGraceMs,
+      print: options.print ?? print,
     };
     this.#lanes = Array.from({ length: threads }, () => new Lane(lane));
   }

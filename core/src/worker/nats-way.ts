@@ -37,17 +37,23 @@ export class NatsWay implements EngineWay {
 
   /** @throws InvalidOptionError for an address or credentials that make no sense */
   static open(settings: WorkerSettings): NatsWay {
-    const target = resolveNatsOptions(
+    const { runId, workerId } = settings;
+    const name = `muster worker ${workerId} of ${runId}`;
+    return new NatsWay(settings, connectNats(NatsWay.target(settings), { name }));
+  }
+
+  /** @throws InvalidOptionError for an address or credentials that make no sense */
+  static target(settings: Pick<WorkerSettings, "address" | "nats">): NatsTarget {
+    return resolveNatsOptions(
       { servers: settings.address },
       { env: settings.nats ?? {}, where: "MUSTER_NATS", addressFrom: "MUSTER_ADDRESS" },
     );
-    return new NatsWay(settings, target);
   }
 
-  private constructor(settings: WorkerSettings, target: NatsTarget) {
+  constructor(settings: WorkerSettings, connection: Promise<NatsConnection>) {
     const { runId, workerId } = settings;
     this.#settings = settings;
-    this.#connection = connectNats(target, { name: `muster worker ${workerId} of ${runId}` });
+    this.#connection = connection;
     const subject = runSubject(runId);
     const name = `${workerId}-${randomBytes(4).toString("hex")}`;
     this.#dialer = new NatsDialer({ connection: this.#connection, subject, name });

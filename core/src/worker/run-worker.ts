@@ -30,7 +30,7 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
   }
   // These are this process's alone: tasks and what they start must not see them.
   for (const name of Object.keys(splitSecrets(workerEnv(settings)).secret)) delete process.env[name];
-  const worker = new Worker({ settings, way, ended: leave });
+  const worker = new Worker({ settings, way, ended: (end) => leave(end, settings) });
   process.on("SIGTERM", () => worker.drain());
   // The terminal's Ctrl-C is for the driver, which tells its workers what to do.
   process.on("SIGINT", () => {});
@@ -43,14 +43,14 @@ async function openNatsWay(settings: WorkerSettings): Promise<EngineWay> {
 }
 
 /** Ends this process with all that its tasks started: when its driver was killed, nobody else will. */
-function leave({ code, reason, isStuck }: WorkerEnd): void {
+export function leave({ code, reason, isStuck }: WorkerEnd, settings: WorkerSettings): void {
   if (reason !== undefined) complain(reason);
-  if (hasHadChildren()) endDescendants({ pid: process.pid, mark: workerMark(process.env) });
+  if (hasHadChildren()) endDescendants({ pid: process.pid, mark: workerMark(workerEnv(settings)) });
   if (!isStuck) process.exit(code);
   complain("a task is in a call of native code that does not return: this process ends with SIGKILL");
   killThisProcess();
 }
 
-function complain(text: string): void {
+export function complain(text: string): void {
   process.stderr.write(`muster worker: ${text}\n`);
 }

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import { endDescendantsFirst, hasHadChildren, type Mark } from "../base/descendants.ts";
 import { withDeadline } from "../base/wait.ts";
+import type { LogEvent } from "../contracts/event.ts";
 import { type WorkerSettings, workerEnv, workerMark } from "../contracts/worker-env.ts";
 import { WorkerExitCode } from "../contracts/worker-exit-code.ts";
 import { allPrinted, PRINT_MS } from "../thread/thread-output.ts";
@@ -15,14 +16,17 @@ import {
   type DefineMessage,
   FrameType,
   type HelloMessage,
+  type LogMessage,
   packLaneReports,
   type RecallMessage,
+  type RestMessage,
   type WelcomeMessage,
 } from "../wire/protocol.ts";
 import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
 import type { BlobKeeper, EngineWay } from "./engine-way.ts";
 import { Lanes } from "./lanes.ts";
+import { PrintLog } from "./print-log.ts";
 
 export interface WorkerOptions {
   readonly settings: WorkerSettings;
@@ -30,6 +34,16 @@ export interface WorkerOptions {
   /** Called once. */
   readonly ended: (end: WorkerEnd) => void;
   readonly clock?: Clock;
+  /** It works for several runs by turns, each in a process of its own, and begins at rest. */
+  readonly turns?: WorkerTurns | undefined;
+}
+
+/** Who hears how a worker of a shared pool fares. */
+export interface WorkerTurns {
+  /** The engine has welcomed it: it could wake. */
+  ready(): void;
+  /** Nothing of its run is there any more. */
+  rested(turn: number): void;
 }
 
 export interface WorkerEnd {
@@ -58,6 +72,9 @@ export class Worker {
   readonly #channel: Channel;
   #blobs: BlobKeeper | undefined;
   readonly #watch: DriverWatch | undefined;
+  readonly #prints: PrintLog | undefined;
+  /** How often it has been awake. */
+  #turn = 0;
   #heartbeat: Timer | undefined;
   #neighbours: Timer | undefined;
   #askedToDrain = false;
@@ -66,8 +83,10 @@ export class Worker {
   #ended = false;
 
   constructor(options: WorkerOptions) {
-    const { settings, way } = options;
+    const { settings, way, turns } = options;
     this.#options = options;
+    // Whoever started it serves several runs, and its output is none of theirs.
+    this.#prints = turns && new PrintLog(settings.workerId, (events) => this.#log(events));
     this.#mark = workerMark(workerEnv(settings));
     this.#clock = options.clock ?? systemClock;
     this.#lanes = new Lanes({
@@ -79,6 +98,7 @@ export class Worker {
       memoryLimit: settings.memoryLimit,
       cancelGraceMs: settings.cancelGraceMs,
       link: (lane) => way.threadLink(lane),
+      print: this.#prints?.print,
       sink: {
         started: (ids) => this.#send(FrameType.started, { ids }),
         returned: (message) => this.#send(FrameType.returned, message),
@@ -106,6 +126,7 @@ export class Worker {
       threads: settings.threads,
       tasksPerThread: settings.tasksPerThread,
       resources: settings.resources,
+      isResting: turns !== undefined,
     } satisfies HelloMessage);
   }
 
@@ -119,10 +140,22 @@ export class Worker {
     this.#send(FrameType.draining, {});
   }
 
+  /** Asks to work no more for now; `rested` tells when nothing of its run is left here. */
+  rest(): void {
+    this.#send(FrameType.resting, { turn: this.#turn } satisfies RestMessage);
+  }
+
+  /** Works on. */
+  wake(): void {
+    this.#turn++;
+    this.#send(FrameType.awake, { turn: this.#turn } satisfies RestMessage);
+  }
+
   async #drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
     await this.#lanes.leave();
+    this.#prints?.flush();
     this.#send(FrameType.goodbye, { reason: "drained" });
     const goodbye = this.#channel.drained();
     await withDeadline(goodbye, "The goodbye", { timeoutMs: GOODBYE_MS }).catch(() => undefined);
@@ -152,6 +185,7 @@ export class Worker {
   async #leave(): Promise<void> {
     this.#leaving = true;
     this.#lanes.stop();
+    this.#prints?.flush();
     await allPrinted(PRINT_MS);
     await this.#end(WorkerExitCode.done);
   }
@@ -183,6 +217,9 @@ export class Worker {
       case FrameType.blobForget:
         void this.#blobs?.forget(unpackMessage<{ ids: string[] }>(body).ids);
         return;
+      case FrameType.rested:
+        this.#rested(unpackMessage<RestMessage>(body));
+        return;
       case FrameType.drain:
         void this.#drain();
         return;
@@ -198,6 +235,20 @@ export class Worker {
     this.#beat(message.heartbeatMs);
     this.#blobs = this.#options.way.openBlobs(this.#channel, message.blobs);
     this.#lanes.startRun(message.run, this.#blobs);
+    this.#options.turns?.ready();
+  }
+
+  #rested({ turn }: RestMessage): void {
+    // It may have been woken since this was said.
+    if (turn !== this.#turn) return;
+    this.#prints?.flush();
+    this.#options.turns?.rested(turn);
+  }
+
+  /** Resolves when what was logged has left this process. */
+  #log(events: readonly LogEvent[]): Promise<void> {
+    this.#send(FrameType.log, { events } satisfies LogMessage);
+    return this.#channel.drained();
   }
 
   #beat(everyMs: number): void {

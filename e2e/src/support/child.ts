@@ -139,7 +139,13 @@ export class Child implements AsyncDisposable {
 
   /** Whatever a test that failed left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of this.processes()) process.kill(pid, "SIGKILL");
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended with the one before it.
+      }
+    }
     await this.ended;
     for (const directory of blobDirectoriesOf(this.pid)) rmSync(directory, { recursive: true, force: true });
   }

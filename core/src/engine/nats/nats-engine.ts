@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MusterError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/wait.ts";
@@ -11,6 +12,7 @@ import { connectNats } from "../../wire/nats/connect-nats.ts";
 import { type NatsTarget, natsEnv, resolveNatsOptions } from "../../wire/nats/nats-options.ts";
 import type { NatsStream } from "../../wire/nats/nats-stream.ts";
 import { NatsListener } from "../../wire/nats/nats-streams.ts";
+import { HeldRunLease } from "../../wire/nats/pool/run-leases.ts";
 import { runSubject } from "../../wire/nats/subjects.ts";
 import { preamble, TOKEN_BYTES, type WelcomeMessage } from "../../wire/protocol.ts";
 import { authenticate } from "../hub/handshake.ts";
@@ -47,6 +49,7 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
   #streams: NatsListener | undefined;
   #bucket: BlobBucket | undefined;
   #pulse: NatsPulseThread | undefined;
+  #lease: HeldRunLease | undefined;
 
   constructor(options: NatsEngineOptions) {
     super(options);
@@ -67,14 +70,33 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
       if (!this.#ending.signal.aborted)
         listener.failed(error ?? new MusterError("INTERNAL", "The connection to NATS was closed."));
     });
+    const { flowName } = run;
+    const lease = {
+      flowName,
+      pool: this.pool,
+      host: hostname(),
+      pid: process.pid,
+      since: this.clock.wallTime(),
+    };
     this.#bucket = new BlobBucket(connection, flowRunId, this.#ending.signal);
-    await this.#bucket.create();
+    const holding = HeldRunLease.hold(connection, flowRunId, { lease, clock: this.clock });
+    [this.#lease] = await Promise.all([holding, this.#bucket.create()]);
     await super.open(listener);
     this.#streams = new NatsListener(
       { connection, subject: runSubject(flowRunId), clock: this.clock },
       (stream) => void this.#admit(stream),
     );
     this.#pulse = new NatsPulseThread({ address: target.address, env: natsEnv(target), runId: flowRunId });
+    await this.connected(connection);
+  }
+
+  /** The server is there, and workers may come. */
+  protected async connected(_connection: NatsConnection): Promise<void> {}
+  /** The last that is done there, before what is the run's is removed. */
+  protected async leaving(): Promise<void> {}
+  /** Whose lanes it uses. */
+  protected get pool(): string | undefined {
+    return undefined;
   }
 
   protected override async end(): Promise<void> {
@@ -92,7 +114,9 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
   }
 
   async #leaveServer(): Promise<void> {
+    await this.leaving().catch(() => undefined);
     await this.#bucket?.destroy();
+    await this.#lease?.release();
     await this.#connection?.flush();
     this.#streams?.close();
   }

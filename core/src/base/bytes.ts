@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../base/errors.ts";
+import { InvalidOptionError } from "./errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   b: 1,
