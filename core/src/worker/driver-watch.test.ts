@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Clock, SimulatedClock } from "../base/clock.ts";
+import type { DriverState } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
 
 /** A watch over a driver of which nothing is heard, in simulated time. */
@@ -10,14 +11,14 @@ class SilentDriver {
   lost = 0;
   readonly watch: DriverWatch;
 
-  constructor(deathTimeoutMs: number) {
+  constructor(deathTimeoutMs: number, state: DriverState = "silent") {
     const { simulated } = this;
     const clock: Clock = {
       now: () => simulated.now() + this.stoppedMs,
       wallTime: () => 0,
       after: (delayMs, callback) => simulated.after(delayMs, callback),
     };
-    const pulse = { feel: () => Promise.resolve("silent" as const) };
+    const pulse = { feel: () => Promise.resolve(state) };
     this.watch = new DriverWatch({ clock, deathTimeoutMs, pulse, lost: () => this.lost++ });
   }
 }
@@ -39,4 +40,12 @@ test("a worker that was stopped itself does not take its driver for dead", async
   driver.watch.heard();
   await driver.simulated.advance(4000);
   expect(driver.lost).toBe(0);
+});
+
+test("one that is known to be gone is not waited for", async () => {
+  const driver = new SilentDriver(60_000, "gone");
+  await driver.simulated.advance(2900);
+  expect(driver.lost).toBe(0);
+  await driver.simulated.advance(1000);
+  expect(driver.lost).toBe(1);
 });

@@ -63,8 +63,9 @@ export class DriverWatch {
     this.#silentMs += Math.min(now - this.#lookedAt, 2 * CHECK_MS);
     this.#lookedAt = now;
     const isSilent = this.#silentMs >= Math.min(SILENCE_MS, deathTimeoutMs / 2);
-    if (isSilent && (await pulse.feel()) === "alive") this.heard();
-    if (this.#silentMs >= deathTimeoutMs) lost();
+    const driver = isSilent ? await pulse.feel() : undefined;
+    if (driver === "alive") this.heard();
+    if (driver === "gone" || this.#silentMs >= deathTimeoutMs) lost();
     else this.#timer = this.#schedule();
   }
 }

@@ -57,7 +57,8 @@ export class NatsWay implements EngineWay {
     const subject = runSubject(runId);
     const name = `${workerId}-${randomBytes(4).toString("hex")}`;
     this.#dialer = new NatsDialer({ connection: this.#connection, subject, name });
-    this.pulse = new NatsPulse(this.#connection, runId);
+    const isOver = async (): Promise<boolean> => (await this.#bucket?.isGone()) ?? false;
+    this.pulse = new NatsPulse(this.#connection, { runId, isOver });
     this.#connection.then(
       (connection) => {
         this.#bucket = new BlobBucket(connection, runId, this.#closing.signal);

@@ -100,9 +100,9 @@ export class EngineRun implements AsyncDisposable {
     return id;
   }
 
-  /** To its process. */
+  /** To its process, which may have ended by itself, before the engine knows. */
   signal(worker: string, signal: NodeJS.Signals): void {
-    process.kill(this.#joined.get(worker)!.pid, signal);
+    signalProcess(this.#joined.get(worker)!.pid, signal);
   }
 
   drain(worker: string): void {
@@ -233,8 +233,16 @@ export class EngineRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
     for (const pid of processesWith(`MUSTER_RUN_ID=${this.options.run.flowRunId}`))
-      process.kill(pid, "SIGKILL");
+      signalProcess(pid, "SIGKILL");
     this.files[Symbol.dispose]();
+  }
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

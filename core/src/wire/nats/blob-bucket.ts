@@ -23,6 +23,8 @@ const MAX_UNDER_WAY = 4;
 /** A server that is being started again has so long to be back, in milliseconds. */
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 250;
+/** What the server calls it. */
+const STREAM_NOT_FOUND = 10059;
 /** In the header of the first piece: how many there are. */
 const PIECES = "Muster-Pieces";
 
@@ -60,6 +62,16 @@ export class BlobBucket {
       storage: StorageType.File,
       ttl: MAX_AGE_MS * 1e6,
     });
+  }
+
+  /** Whether the server says that there is none: the run has ended, or was given up. */
+  async isGone(): Promise<boolean> {
+    try {
+      await (await this.#jsm()).streams.info(this.#stream);
+      return false;
+    } catch (error) {
+      return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+    }
   }
 
   /** Removes it with all that is in it. */

@@ -6,13 +6,18 @@ const FRESH_MS = 3 * PULSE_MS;
 
 /** The pulse of a driver elsewhere: a thread of it that does nothing else publishes it once a second. */
 export class NatsPulse {
-  #connection: NatsConnection | undefined;
   #feltAt = Number.NEGATIVE_INFINITY;
 
-  constructor(connection: Promise<NatsConnection>, runId: string) {
+  readonly #isOver: () => Promise<boolean>;
+
+  /** @param options.isOver whether the run has ended: asked when no pulse is felt */
+  constructor(
+    connection: Promise<NatsConnection>,
+    { runId, isOver }: { readonly runId: string; readonly isOver: () => Promise<boolean> },
+  ) {
+    this.#isOver = isOver;
     connection.then(
       (made) => {
-        this.#connection = made;
         made.subscribe(pulseSubject(runId), {
           callback: () => {
             this.#feltAt = performance.now();
@@ -23,8 +28,8 @@ export class NatsPulse {
     );
   }
 
-  async feel(): Promise<"alive" | "silent"> {
-    const isFresh = performance.now() - this.#feltAt < FRESH_MS;
-    return this.#connection !== undefined && isFresh ? "alive" : "silent";
+  async feel(): Promise<"alive" | "silent" | "gone"> {
+    if (performance.now() - this.#feltAt < FRESH_MS) return "alive";
+    return (await this.#isOver()) ? "gone" : "silent";
   }
 }

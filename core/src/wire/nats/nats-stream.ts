@@ -199,7 +199,8 @@ export class NatsStream extends Duplex {
       this.#sendNumbered(0, body);
       if (parts.length > 0) continue;
       this.#waiting = undefined;
-      done();
+      // The client writes to its socket at the end of this turn: what has left must not be lost with this process.
+      setImmediate(done);
     }
   }
 
