@@ -13,9 +13,13 @@ import { checkPoolName } from "../wire/nats/pool/pool-names.ts";
 export interface ClientOptions {
   /** Between two signs of life, both ways. @default 1000 */
   heartbeatMs?: number;
-  /** A worker that gives no sign of life for so long is lost, and its tasks go elsewhere. @default 30000 */
+  /**
+   * A worker that gives no sign of life for so long is lost, and its tasks go elsewhere. (Of one whose process ends others
+   * tell at once.) @default 30000; through a server of NATS 60000, so that a network that is gone for a while costs time,
+   * and no finished task
+   */
   workerTimeoutMs?: number;
-  /** A worker that has lost its driver for so long exits by itself. @default 30000 */
+  /** A worker that has lost its driver for so long exits by itself. @default 30000; through a server of NATS 60000 */
   deathTimeoutMs?: number;
   /** A cancelled task may take so long to clean up before its thread is ended. @default 5000 */
   cancelGraceMs?: number;
@@ -43,11 +47,21 @@ const CLIENT_DEFAULTS: Required<ClientOptions> = {
   cancelGraceMs: 5000,
 };
 
-/** @throws InvalidOptionError */
-export function resolveClientOptions(options: ClientOptions): Required<ClientOptions> {
+/** Others may restart the server, and the networks to it may be cut. */
+const NATS_DEFAULTS = { ...CLIENT_DEFAULTS, workerTimeoutMs: 60_000, deathTimeoutMs: 60_000 };
+
+/**
+ * @param through what is between driver and workers
+ * @throws InvalidOptionError
+ */
+export function resolveClientOptions(
+  options: ClientOptions,
+  through: "nothing" | "nats",
+): Required<ClientOptions> {
+  const defaults = through === "nats" ? NATS_DEFAULTS : CLIENT_DEFAULTS;
   const path = "clientKwargs";
   const milliseconds = (name: keyof ClientOptions, min: number): number =>
-    checkNumber(options[name], CLIENT_DEFAULTS[name], { option: `${path}.${name}`, min });
+    checkNumber(options[name], defaults[name], { option: `${path}.${name}`, min });
   return {
     heartbeatMs: milliseconds("heartbeatMs", 1),
     workerTimeoutMs: milliseconds("workerTimeoutMs", 1),
@@ -73,7 +87,7 @@ export function checkClientOptions(options: ExecutorOptions): void {
   const { address, clientKwargs = {} } = options;
   if (address === undefined) checkClientNames(clientKwargs, Object.keys(CLIENT_DEFAULTS));
   else checkPoolOptions(address, options);
-  resolveClientOptions(clientKwargs);
+  resolveClientOptions(clientKwargs, address === undefined ? "nothing" : "nats");
 }
 
 /** @throws InvalidOptionError */

@@ -17,6 +17,7 @@ import type { NatsEngine } from "../engine/nats/nats-engine.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { RunMessage } from "../wire/protocol.ts";
 import {
+  type ClientOptions,
   checkClientOptions,
   type PoolClientOptions,
   resolveClientOptions,
@@ -117,7 +118,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   /** The workers are there, or come: others see to that. */
   async #startOnPool(address: string, run: RunFacts): Promise<RunningExecutor> {
     const { clientKwargs = {}, debug = false } = this.options;
-    const client = resolveClientOptions(clientKwargs);
+    const client = resolveClientOptions(clientKwargs, "nats");
     const facts = { ...run, logLevel: this.logLevel ?? run.logLevel ?? "info", events: eventsOf(run) };
     const { PoolEngine } = await import("../engine/nats/pool-engine.ts");
     const engine = new PoolEngine({
@@ -160,7 +161,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
 
   async #startOn(cluster: Cluster, run: RunFacts): Promise<RunningExecutor> {
     const { clientKwargs = {}, debug = false } = this.options;
-    const client = resolveClientOptions(clientKwargs);
+    const client = resolveClientOptions(clientKwargs, cluster.bringsEngine ? "nats" : "nothing");
     const { deathTimeoutMs, cancelGraceMs } = client;
     const facts = { ...run, logLevel: this.logLevel ?? run.logLevel ?? "info", events: eventsOf(run) };
     const message: RunMessage = { ...runMessage(facts, randomIds), marksPrints: true };
@@ -170,7 +171,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
       image: run.image,
       signal: run.signal ?? new AbortController().signal,
     };
-    const engine = await this.#makeEngine(cluster, { run: message, info, events: facts.events });
+    const engine = await this.#makeEngine(cluster, { run: message, info, events: facts.events, client });
     const { clock, events, scheduler, executor } = compose({
       run: facts,
       cluster,
@@ -205,9 +206,19 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   /** The driver itself is the engine, unless the cluster brings one. */
   async #makeEngine(
     cluster: Cluster,
-    { run, info, events }: { run: RunMessage; info: Omit<RunInfo, "engine">; events: EventLog },
+    {
+      run,
+      info,
+      events,
+      client,
+    }: {
+      run: RunMessage;
+      info: Omit<RunInfo, "engine">;
+      events: EventLog;
+      client: Required<ClientOptions>;
+    },
   ): Promise<HubEngine | NatsEngine> {
-    const { heartbeatMs, workerTimeoutMs } = resolveClientOptions(this.options.clientKwargs ?? {});
+    const { heartbeatMs, workerTimeoutMs } = client;
     const { resources: possibleResources, sharesResources } = cluster.possible;
     const options = {
       clock: systemClock,

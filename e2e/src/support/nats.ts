@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A server of NATS on the loopback interface that a test kills and starts again, on the same files. */
+export class NatsServer implements AsyncDisposable {
+  readonly #directory = mkdtempSync(join(tmpdir(), "muster-e2e-nats-"));
+  readonly #program: string;
+  readonly port: number;
+  #process: ChildProcess | undefined;
+
+  private constructor(program: string, port: number) {
+    this.#program = program;
+    this.port = port;
+  }
+
+  static async start(variable: "NATS_SERVER_BIN" | "NATS_OLD_SERVER_BIN" = "NATS_SERVER_BIN") {
+    const program = process.env[variable];
+    if (program === undefined) throw new Error(`${variable} must name a nats-server for this test.`);
+    const server = new NatsServer(program, await freePort());
+    await server.restart();
+    return server;
+  }
+
+  get address(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  async restart(): Promise<void> {
+    const args = ["-js", "-sd", this.#directory, "-a", "127.0.0.1", "-p", String(this.port)];
+    this.#process = spawn(this.#program, args, { stdio: "ignore" });
+    for (let tries = 0; !(await answers(this.port)); tries++) {
+      if (tries > 500) throw new Error(`The server did not listen on ${this.port}.`);
+      await delay(20);
+    }
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const server = this.#process!;
+    const ended = new Promise((resolve) => server.once("exit", resolve));
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    server.kill(signal);
+    await ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill("SIGTERM");
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** A network to a server that a test cuts: what is under way is lost, and nobody gets through until it is mended. */
+export class Network implements Disposable {
+  readonly #to: number;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #isCut = false;
+
+  private constructor(to: number) {
+    this.#to = to;
+    this.#server = createServer((near) => this.#pass(near));
+  }
+
+  static async to(port: number): Promise<Network> {
+    const network = new Network(port);
+    await new Promise<void>((resolve) => network.#server.listen(0, "127.0.0.1", resolve));
+    return network;
+  }
+
+  get address(): string {
+    return `nats://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.cut();
+    this.#server.close();
+  }
+
+  #pass(near: Socket): void {
+    if (this.#isCut) {
+      near.destroy();
+      return;
+    }
+    const far = connect(this.#to, "127.0.0.1");
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on("error", () => {});
+      from.on("close", () => {
+        this.#sockets.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
