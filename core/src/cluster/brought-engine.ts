@@ -36,8 +36,7 @@ export class BroughtEngine {
     // Who the driver is at a server that is there, its environment says.
     if (this.#choice !== "nats") return { address: this.#choice, token: "" };
     this.#server = await startNatsServer({ runId, signal });
-    const { address, user, password, ca } = this.#server;
-    const nats = { MUSTER_NATS_USER: user, MUSTER_NATS_PASSWORD: password, MUSTER_NATS_CA: ca };
+    const { address, env: nats } = this.#server;
     return { address, token: "", nats };
   }
 

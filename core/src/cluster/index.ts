@@ -25,6 +25,7 @@ export { ClusterStartError } from "./cluster-start-error.ts";
 export { type CollectOptions, collectGarbage, type GarbageReport, listLeases } from "./garbage.ts";
 export { LineLog } from "./line-log.ts";
 export { type RunningNatsServer, type StartNatsServerOptions, startNatsServer } from "./nats-server.ts";
+export { NATS_CONFIG_FILE, NatsServerSetup, type NatsServerSetupOptions } from "./nats-server-setup.ts";
 export { type StartedWorker, StartedWorkers } from "./started-workers.ts";
 export type { WaitForWorkersOptions } from "./waiting.ts";
 export type { WorkerState } from "./worker-state.ts";

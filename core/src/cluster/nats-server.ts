@@ -1,15 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { atExit } from "../base/at-exit.ts";
-import { createIdentity, type Identity } from "../base/certificate.ts";
 import { MusterError } from "../base/errors.ts";
 import { LastWill } from "../base/last-will.ts";
 import { makeTemporaryDirectory } from "../base/places.ts";
 import { StartProgramError } from "../base/start-program.ts";
 import { whyTooOld } from "../contracts/nats-version.ts";
 import { NatsProcess, type NatsProcessEnd } from "./nats-process.ts";
+import { NATS_CONFIG_FILE, NatsServerSetup } from "./nats-server-setup.ts";
 
 export interface StartNatsServerOptions {
   /** The run that it serves. */
@@ -27,7 +26,6 @@ export interface StartNatsServerOptions {
 const PROGRAM = "nats-server";
 const HOW_TO_GET_IT =
   "Install it (https://nats.io, or the package nats-server), or name it in the environment variable NATS_SERVER_BIN.";
-const USER = "muster";
 
 /**
  * Starts a server of NATS for one run, on this machine: with JetStream, TLS with a certificate that is made for the run,
@@ -40,26 +38,21 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
   const { runId, listen = "127.0.0.1", directory: parent, signal } = options;
   const program = process.env["NATS_SERVER_BIN"] || PROGRAM;
   const directory = makeTemporaryDirectory(`muster-${runId}-nats-`, parent === undefined ? [] : [parent]);
-  const identity = createIdentity({ name: `Muster ${runId}` });
-  const password = randomBytes(24).toString("hex");
+  const setup = new NatsServerSetup({ runId, listen: hostAndPort(listen, -1), directory });
   let will: LastWill | undefined;
   try {
     will = await LastWill.make(directory, signal);
+    for (const [name, content] of Object.entries(setup.files))
+      writeFileSync(join(directory, name), content, { mode: 0o600 });
     const server = await NatsProcess.start({
       ...options,
       program,
-      config: configOf({ runId, listen, directory, identity, password }),
+      config: setup.files[NATS_CONFIG_FILE]!,
       directory,
       started: (pid) => will!.add(pid),
     });
     const address = `tls://${hostAndPort(listen, server.port)}`;
-    const running = new RunningNatsServer(server, {
-      address,
-      ca: identity.certificate,
-      password,
-      directory,
-      will,
-    });
+    const running = new RunningNatsServer(server, { address, setup, directory, will });
     const tooOld = whyTooOld(server.version);
     if (tooOld === undefined) return running;
     await running.stop();
@@ -81,21 +74,20 @@ export class RunningNatsServer implements AsyncDisposable {
   /** Settles when it has ended, on demand or not. */
   readonly ended: Promise<NatsProcessEnd>;
   readonly #process: NatsProcess;
-  readonly #secrets: { readonly ca: string; readonly password: string };
+  readonly #setup: NatsServerSetup;
 
   constructor(
     server: NatsProcess,
     own: {
       readonly address: string;
-      readonly ca: string;
-      readonly password: string;
+      readonly setup: NatsServerSetup;
       readonly directory: string;
       readonly will: LastWill;
     },
   ) {
     this.address = own.address;
     this.#process = server;
-    this.#secrets = { ca: own.ca, password: own.password };
+    this.#setup = own.setup;
     const forgetExit = atExit(() => remove(own.directory));
     this.ended = server.ended.then((end) => {
       // Its number may be another's from now on.
@@ -115,16 +107,21 @@ export class RunningNatsServer implements AsyncDisposable {
   }
 
   get user(): string {
-    return USER;
+    return this.#setup.user;
   }
 
   get password(): string {
-    return this.#secrets.password;
+    return this.#setup.password;
   }
 
   /** PEM of its certificate, which is the one to trust. */
   get ca(): string {
-    return this.#secrets.ca;
+    return this.#setup.ca;
+  }
+
+  /** What whoever is to come in needs, as `EngineEndpoint.nats`. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#setup.env;
   }
 
   /** Ends it: politely, and after `graceMs` by force; then its files are gone as well. */
@@ -144,32 +141,6 @@ function remove(directory: string): void {
 
 function hostAndPort(host: string, port: number): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-}
-
-function configOf(given: {
-  readonly runId: string;
-  readonly listen: string;
-  readonly directory: string;
-  readonly identity: Identity;
-  readonly password: string;
-}): string {
-  const { runId, listen, directory, identity, password } = given;
-  const file = (name: string, content: string): string => {
-    const path = join(directory, name);
-    writeFileSync(path, content, { mode: 0o600 });
-    return JSON.stringify(path);
-  };
-  return [
-    `server_name: ${JSON.stringify(`muster-${runId}`)}`,
-    `listen: ${JSON.stringify(hostAndPort(listen, -1))}`,
-    `jetstream { store_dir: ${JSON.stringify(join(directory, "store"))} }`,
-    // Many workers that come at once may take longer than the two seconds that strangers usually have.
-    `tls { cert_file: ${file("cert.pem", identity.certificate)}, key_file: ${file("key.pem", identity.key)}, timeout: 20 }`,
-    `authorization { users: [{ user: ${USER}, password: "${password}" }], timeout: 30 }`,
-    // A driver whose flow computes for a while reads nothing meanwhile, and is not to be cut off for it.
-    'write_deadline: "30s"',
-    "max_pending: 256MB",
-  ].join("\n");
 }
 
 function cannotStart(program: string, error: StartProgramError): MusterError {
