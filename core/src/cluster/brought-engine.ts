@@ -16,10 +16,16 @@ export function checkEngineChoice(choice: unknown, option = "engine"): EngineCho
   if (choice === undefined) return "hub";
   if (choice === "hub" || choice === "nats" || (typeof choice === "string" && ADDRESS.test(choice)))
     return choice as EngineChoice;
+  const given = typeof choice === "string" ? withoutCredentials(choice) : choice;
   throw new InvalidOptionError(
     option,
-    `${option} must be "hub", "nats", or the address of a server of NATS such as nats://10.0.0.7:4222, but it is ${JSON.stringify(choice)}.`,
+    `${option} must be "hub", "nats", or the address of a server of NATS such as nats://10.0.0.7:4222, but it is ${JSON.stringify(given)}.`,
   );
+}
+
+/** An address, or several, as a message may show them. */
+export function withoutCredentials(addresses: string): string {
+  return addresses.replaceAll(/(^|\/|,)[^/@,]*@/g, "$1…@");
 }
 
 /** The engine that a provider brings, whose workers are processes of the driver's machine. */
@@ -37,7 +43,7 @@ export class BroughtEngine {
     if (this.#choice !== "nats") return { address: this.#choice, token: "" };
     this.#server = await startNatsServer({ runId, signal });
     const { address, env: nats } = this.#server;
-    return { address, token: "", nats };
+    return { address, token: "", nats, isOwnServer: true };
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,8 @@ export interface EngineEndpoint {
   readonly certificate?: string;
   /** The engine is a server of NATS: what a worker needs beside its address to get in, as environment variables. */
   readonly nats?: Readonly<Record<string, string>>;
+  /** That server is this run's alone and goes with it, so that nothing has to be removed from it. @default false */
+  readonly isOwnServer?: boolean;
 }
 
 /** Where the driver listens for workers that are not processes of its own machine. */

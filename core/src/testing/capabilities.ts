@@ -17,6 +17,8 @@ export type ClusterFactory<Kwargs extends object> = (kwargs: Kwargs & CommonKwar
 export interface ClusterCapabilities<Kwargs extends object> {
   /** The same class as a user names it, `"my-package#MyCluster"`: for drivers in processes of their own. */
   readonly clusterClass: string;
+  /** What every cluster of the tests is made with. @default nothing */
+  readonly kwargs?: Kwargs;
   /** Ends a worker's process with SIGKILL, as nobody asked for. */
   readonly kill: (worker: WorkerStatus, runId: string) => Promise<void>;
   /** What there is of a run at the provider, whoever its driver was. Names, for messages. */
@@ -32,6 +34,8 @@ export interface ClusterCapabilities<Kwargs extends object> {
     readonly kwargs: Kwargs;
     /** Stops the workers of a run, so that they cannot end by themselves. */
     readonly freeze: (runId: string) => Promise<void>;
+    /** Leases that a run has beside those of its workers. @default 0 */
+    readonly beside?: number;
   };
   /** Milliseconds that each test may take. @default 60000 */
   readonly timeoutMs?: number;

@@ -1,8 +1,10 @@
-import { describeCluster } from "@muster/core/testing";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { type ClusterCapabilities, describeCluster } from "@muster/core/testing";
 import { LocalCluster, type LocalClusterOptions } from "@muster/local";
-import { processesWith } from "../support/left-behind.ts";
+import { processesNaming, processesWith } from "../support/left-behind.ts";
 
-describeCluster<LocalClusterOptions>("local", (kwargs) => new LocalCluster(kwargs), {
+const contract = {
   clusterClass: "providers/local#LocalCluster",
   kill: async ({ pid }) => void process.kill(pid!, "SIGKILL"),
   leftovers: async (runId) => processesWith(`MUSTER_RUN_ID=${runId}`).map((pid) => `process ${pid}`),
@@ -18,4 +20,19 @@ describeCluster<LocalClusterOptions>("local", (kwargs) => new LocalCluster(kwarg
     },
     says: /memory/i,
   },
+} satisfies ClusterCapabilities<LocalClusterOptions>;
+
+describeCluster<LocalClusterOptions>("local", (kwargs) => new LocalCluster(kwargs), contract);
+
+describeCluster<LocalClusterOptions>("local, with a server of NATS", (kwargs) => new LocalCluster(kwargs), {
+  ...contract,
+  kwargs: { engine: "nats" },
+  leftovers: async (runId) => [...(await contract.leftovers(runId)), ...serverOf(runId)],
 });
+
+/** The processes of a run's own server, and the directories that it stores in. */
+function serverOf(runId: string): string[] {
+  const name = `muster-${runId}-nats-`;
+  const directories = readdirSync(tmpdir()).filter((entry) => entry.startsWith(name));
+  return [...directories, ...processesNaming(name).map((pid) => `process ${pid}`)];
+}

@@ -22,6 +22,19 @@ export function processesWith(...settings: string[]): number[] {
   });
 }
 
+/** Processes of this machine in whose command line something stands. */
+export function processesNaming(text: string): number[] {
+  return readdirSync("/proc").flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      const fits = readFileSync(`/proc/${entry}/cmdline`, "utf8").includes(text);
+      return fits && isAlive(entry) ? [Number(entry)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** A process that ended, and whose parent has not asked for its exit code, is not left behind. */
 function isAlive(pid: string): boolean {
   const status = readFileSync(`/proc/${pid}/stat`, "utf8");

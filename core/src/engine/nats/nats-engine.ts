@@ -21,6 +21,8 @@ import { NatsPulseThread } from "./nats-pulse-thread.ts";
 
 export interface NatsEngineOptions extends WorkerHubOptions {
   readonly target: NatsTarget;
+  /** The server goes with the run, perhaps before this has ended: nothing is removed from it. @default false */
+  readonly isOwnServer?: boolean | undefined;
   /** Nobody waits for its start any more. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -107,9 +109,11 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
     );
     this.#ending.abort();
     await this.#pulse?.close();
-    await withDeadline(this.#leaveServer(), "Removing what is left", { timeoutMs: REMOVE_MS }).catch(
-      () => undefined,
-    );
+    if (this.#options.isOwnServer !== true)
+      await withDeadline(this.#leaveServer(), "Removing what is left", { timeoutMs: REMOVE_MS }).catch(
+        () => undefined,
+      );
+    this.#streams?.close();
     await this.#connection?.close();
   }
 
@@ -118,7 +122,6 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
     await this.#bucket?.destroy();
     await this.#lease?.release();
     await this.#connection?.flush();
-    this.#streams?.close();
   }
 
   protected override get hearsNobody(): boolean {
@@ -159,7 +162,7 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
  * @throws InvalidOptionError
  */
 export function natsEngineAt(
-  { address, nats }: EngineEndpoint,
+  { address, nats, isOwnServer }: EngineEndpoint,
   options: Omit<NatsEngineOptions, "target">,
 ): NatsEngine {
   const from = {
@@ -167,5 +170,5 @@ export function natsEngineAt(
     where: "the provider's engine",
     addressFrom: "the address of the provider's engine",
   };
-  return new NatsEngine({ ...options, target: resolveNatsOptions({ servers: address }, from) });
+  return new NatsEngine({ ...options, isOwnServer, target: resolveNatsOptions({ servers: address }, from) });
 }
