@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Cluster, ClusterStartError, EventLog, TemporaryClusterExecutor } from "@muster/core";
@@ -7,6 +7,7 @@ import { DockerCluster, type DockerClusterOptions, leases } from "@muster/docker
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Child } from "../support/child.ts";
 import { containersOf, docker, runInContainer, withContainersOf } from "./docker-containers.ts";
+import { EngineProxy } from "./engine-proxy.ts";
 
 /* What is Docker's own, beyond the contract of all providers. */
 
@@ -215,73 +216,5 @@ test("a run that is closed does not wait for an engine that stopped answering", 
 async function goneFrom(cluster: Cluster, id: string): Promise<void> {
   for await (const event of cluster.events) {
     if (event.type === "worker" && event.worker === id && event.state === "gone") return;
-  }
-}
-
-/** A way to the engine that can be cut. */
-class EngineProxy implements AsyncDisposable {
-  readonly path: string;
-  readonly #directory: string;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  #isCut = false;
-  #isHeld = false;
-
-  private constructor(directory: string) {
-    this.#directory = directory;
-    this.path = join(directory, "docker.sock");
-    this.#server = createServer((socket) => this.#pass(socket));
-  }
-
-  static async start(): Promise<EngineProxy> {
-    const proxy = new EngineProxy(mkdtempSync(join(tmpdir(), "muster-proxy-")));
-    await new Promise<void>((resolve) => proxy.#server.listen(proxy.path, resolve));
-    return proxy;
-  }
-
-  cut(): void {
-    this.#isCut = true;
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  /** Lets nothing through, and ends nothing. */
-  hold(): void {
-    this.#isHeld = true;
-    for (const socket of this.#sockets) socket.pause();
-  }
-
-  mend(): void {
-    this.#isCut = false;
-    this.#isHeld = false;
-    for (const socket of this.#sockets) socket.resume();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.cut();
-    await new Promise((resolve) => this.#server.close(resolve));
-    rmSync(this.#directory, { recursive: true });
-  }
-
-  #pass(socket: Socket): void {
-    if (this.#isCut) {
-      socket.destroy();
-      return;
-    }
-    if (this.#isHeld) {
-      this.#sockets.add(socket);
-      socket.on("error", () => {});
-      return;
-    }
-    const { socketPath = "/var/run/docker.sock" } = docker.modem as { socketPath?: string };
-    const engine = connect(typeof socketPath === "string" ? socketPath : "/var/run/docker.sock");
-    for (const [one, other] of [
-      [socket, engine],
-      [engine, socket],
-    ] as const) {
-      this.#sockets.add(one);
-      one.pipe(other);
-      one.on("error", () => other.destroy());
-      one.on("close", () => other.destroy());
-    }
   }
 }

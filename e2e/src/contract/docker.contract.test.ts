@@ -1,8 +1,8 @@
-import { describeCluster } from "@muster/core/testing";
+import { type ClusterCapabilities, describeCluster } from "@muster/core/testing";
 import { DockerCluster, type DockerClusterOptions, DockerLeases } from "@muster/docker";
 import { containersOf, withContainersOf } from "./docker-containers.ts";
 
-describeCluster<DockerClusterOptions>("docker", (kwargs) => new DockerCluster(kwargs), {
+const contract = {
   clusterClass: "providers/docker#DockerCluster",
   kill: (worker, runId) =>
     withContainersOf(runId, (container, labels) =>
@@ -26,4 +26,18 @@ describeCluster<DockerClusterOptions>("docker", (kwargs) => new DockerCluster(kw
     kwargs: { leaseTimeoutMs: 2000 },
     freeze: (runId) => withContainersOf(runId, (container) => container.pause()),
   },
-});
+} satisfies ClusterCapabilities<DockerClusterOptions>;
+
+describeCluster<DockerClusterOptions>("docker", (kwargs) => new DockerCluster(kwargs), contract);
+
+describeCluster<DockerClusterOptions>(
+  "docker, with a server of NATS",
+  (kwargs) => new DockerCluster(kwargs),
+  {
+    ...contract,
+    kwargs: { engine: "nats" },
+    // The server, and the one that ends it.
+    garbage: { ...contract.garbage, beside: 2 },
+    timeoutMs: 120_000,
+  },
+);

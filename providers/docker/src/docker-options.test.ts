@@ -25,6 +25,12 @@ test.each<[DockerClusterOptions, string]>([
   [{ leaseTimeoutMs: 10 }, "leaseTimeoutMs must be at least 1000, but it is 10."],
   [{ workers: -2 }, "workers must be a whole number of at least 0, but it is -2."],
   [{ env: { A: 1 as never } }, "env.A must be a string"],
+  [{ engine: "redis" as never }, 'engine must be "hub", "nats", or the address of a server of NATS'],
+  [
+    { engine: "nats://me:mine@127.0.0.1:4222,nats://[::1]" },
+    'engine must be a server of NATS that containers reach, which do not see this machine\'s loopback interface, but it is "nats://…@127.0.0.1:4222,nats://[::1]".',
+  ],
+  [{ natsImage: "nats:2" }, 'natsImage must be left out unless engine is "nats", but it is "nats:2".'],
   [
     { nWorkers: 2 } as DockerClusterOptions,
     'DockerCluster has no option "nWorkers": did you mean "workers"? It has: cpus, docker,',
@@ -32,6 +38,14 @@ test.each<[DockerClusterOptions, string]>([
 ])("refuses %j", (options, message) => {
   expect(() => new DockerCluster(options)).toThrow(InvalidOptionError);
   expect(() => new DockerCluster(options)).toThrow(message);
+});
+
+test.each<DockerClusterOptions>([
+  { engine: "nats", natsImage: "nats:2.10-alpine" },
+  { engine: "nats://127.0.0.1:4222,nats://10.0.0.7:4222" },
+  { engine: "nats://127.0.0.1:4222", network: "host" },
+])("takes %j", (options) => {
+  expect(resolveDockerOptions(options).settings).toMatchObject(options);
 });
 
 test("its string is typed", () => {

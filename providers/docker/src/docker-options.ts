@@ -1,5 +1,13 @@
 import { availableParallelism } from "node:os";
-import { type ClusterOptions, checkOptionNames, InvalidOptionError, parseBytes } from "@muster/core";
+import {
+  type ClusterOptions,
+  checkEngineChoice,
+  checkOptionNames,
+  type EngineChoice,
+  InvalidOptionError,
+  parseBytes,
+  withoutCredentials,
+} from "@muster/core";
 import { ANSWER_MS } from "./ask-engine.ts";
 import type { DockerConnection } from "./connect.ts";
 import { PULL_IDLE_MS, PULL_POLICIES, type PullPolicy, type RegistryAuth } from "./image.ts";
@@ -58,6 +66,13 @@ export interface DockerClusterOptions {
   readonly maxBootFailures?: number;
   /** Milliseconds after which `muster cluster gc` takes what a dead driver left. @default 600000: ten minutes */
   readonly leaseTimeoutMs?: number;
+  /**
+   * Where driver and workers meet: `"hub"`, in the driver; `"nats"`, at a server of NATS in a container beside the workers,
+   * which is gone with the run; or the address of one that is there, for which MUSTER_NATS_… say who this is. @default "hub"
+   */
+  readonly engine?: EngineChoice;
+  /** What the server's container is made of: any image that starts nats-server, 2.10 or newer. @default "nats:2-alpine" */
+  readonly natsImage?: string;
 }
 
 /** What the provider itself needs, checked. */
@@ -77,6 +92,8 @@ export interface DockerSettings {
   readonly leaseTimeoutMs: number;
   readonly pullIdleTimeoutMs: number;
   readonly engineTimeoutMs: number;
+  readonly engine: EngineChoice;
+  readonly natsImage: string;
 }
 
 const NAMES: readonly (keyof DockerClusterOptions)[] = [
@@ -84,11 +101,13 @@ const NAMES: readonly (keyof DockerClusterOptions)[] = [
   ...(["cpus", "memory", "memoryLimit", "resources", "env", "volumes", "network", "labels", "user"] as const),
   ...(["docker", "driverHost", "startTimeoutMs", "pullTimeoutMs", "drainTimeoutMs"] as const),
   ...(["maxBootFailures", "leaseTimeoutMs", "pullIdleTimeoutMs", "engineTimeoutMs"] as const),
+  ...(["engine", "natsImage"] as const),
 ];
 
 /** Milliseconds that a container takes to connect, until the first one was measured. */
 const EXPECTED_BOOT_MS = 1000;
 const PULL_TIMEOUT_MS = 30 * 60_000;
+const NATS_IMAGE = "nats:2-alpine";
 const LEASE_TIMEOUT_MS = 10 * 60_000;
 /** The engine refuses less. */
 const MIN_MEMORY = 6 * 2 ** 20;
@@ -133,6 +152,19 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
     'a list such as ["/data:/data:ro"]',
     volumes,
   );
+  const engine = checkEngineChoice(options.engine);
+  refuseUnless(
+    network === "host" || !isLoopback(engine),
+    "engine",
+    "a server of NATS that containers reach, which do not see this machine's loopback interface",
+    withoutCredentials(engine),
+  );
+  refuseUnless(
+    options.natsImage === undefined || engine === "nats",
+    "natsImage",
+    'left out unless engine is "nats"',
+    options.natsImage,
+  );
   return {
     settings: {
       image,
@@ -149,6 +181,8 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
       leaseTimeoutMs,
       pullIdleTimeoutMs,
       engineTimeoutMs,
+      engine,
+      natsImage: options.natsImage ?? NATS_IMAGE,
     },
     cluster: {
       name: options.name,
@@ -165,6 +199,13 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
       expectedBootMs: EXPECTED_BOOT_MS,
     },
   };
+}
+
+/** Whether none of an engine's addresses leads anywhere else. */
+function isLoopback(engine: EngineChoice): boolean {
+  return engine
+    .split(",")
+    .every((address) => /^\w+:\/\/([^@/]*@)?(localhost|127\.[\d.]+|\[::1\])(:\d+)?\/?$/.test(address.trim()));
 }
 
 function refuseUnless(fits: boolean, option: string, wanted: string, value: unknown): void {

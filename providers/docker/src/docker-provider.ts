@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import {
+  BroughtEngine,
+  type EngineEndpoint,
   type HubAddress,
   type LaunchResult,
   type OpenInfo,
@@ -16,22 +18,28 @@ import {
 } from "@muster/core";
 import type Docker from "dockerode";
 import { askEngine, WORK_FACTOR } from "./ask-engine.ts";
-import { BOOTSTRAP, bootstrapInput } from "./bootstrap.ts";
+import { bootstrapInput } from "./bootstrap.ts";
 import { addressOf, connectEngine } from "./connect.ts";
 import type { DockerSettings } from "./docker-options.ts";
 import { engineError, explain, isPermanent } from "./engine-errors.ts";
 import { engineEvents } from "./engine-events.ts";
 import { infoOf } from "./engine-info.ts";
-import { type Placement, placeWorkers } from "./hub-address.ts";
-import { type ImageFacts, provideImage } from "./image.ts";
+import {
+  type EnginePlacement,
+  type Placement,
+  type PlacementOptions,
+  placeBesideEngine,
+  placeWorkers,
+} from "./hub-address.ts";
+import { type ImageFacts, provideImage, type RegistryAuth } from "./image.ts";
 import { LABEL } from "./labels.ts";
+import { NatsContainers } from "./nats-containers.ts";
 import { WorkerContainer } from "./worker-container.ts";
+import { workerOptions } from "./worker-options.ts";
 
 const DEFAULT_IMAGE = "node:24-bookworm-slim";
 /** Of a label: a request with one that is much longer is refused. */
 const MAX_LABEL_LENGTH = 200;
-/** Room for large values, in bytes: memory that only counts when it is used. Docker's own default is 64 MiB. */
-const SHARED_MEMORY = 2 * 2 ** 30;
 /** Milliseconds that a launch has from the end of the run on: what an engine under load makes later would be left. */
 const LAST_LAUNCH_MS = 10_000;
 /** If it had no answer, milliseconds that all else has. */
@@ -39,7 +47,8 @@ const LAST_ANSWER_MS = 3000;
 
 /** What there is between `open` and `close`. */
 interface Opened {
-  readonly placement: Placement;
+  /** What containers are made with as `NetworkMode`. */
+  readonly network: string;
   readonly image: ImageFacts;
   readonly labels: Readonly<Record<string, string>>;
   /** What the engine's clock showed when our own, which is never set, was at zero. */
@@ -66,6 +75,7 @@ export class DockerProvider implements WorkerProvider {
   #engine: Docker | undefined;
   #placement: Promise<Placement> | undefined;
   #opened: Opened | undefined;
+  #nats: { readonly containers: NatsContainers; readonly starting: Promise<EngineEndpoint> } | undefined;
   #renewals = 0;
   #isSilent = false;
 
@@ -73,34 +83,32 @@ export class DockerProvider implements WorkerProvider {
     this.#settings = settings;
   }
 
+  get bringsEngine(): boolean {
+    return this.#settings.engine !== "hub";
+  }
+
   async locateHub(signal?: AbortSignal): Promise<HubAddress> {
     return (await this.#place(signal)).hub;
   }
 
-  async open(run: OpenInfo): Promise<undefined> {
-    const { pull, registryAuth, leaseTimeoutMs, labels, engineTimeoutMs, pullIdleTimeoutMs } = this.#settings;
+  async open(run: OpenInfo): Promise<EngineEndpoint | undefined> {
+    const { registryAuth, leaseTimeoutMs, labels, engine, natsImage } = this.#settings;
+    const { signal } = run;
     const name = this.#settings.image ?? run.image ?? DEFAULT_IMAGE;
     const [placement, image, { SystemTime: engineTime }, worker] = await Promise.all([
-      this.#place(run.signal),
-      provideImage(this.#docker, {
-        image: name,
-        pull,
-        registryAuth,
-        address: this.#address,
-        signal: run.signal,
-        log: run.log,
-        engineTimeoutMs,
-        pullIdleTimeoutMs,
-      }),
-      this.#explained(this.#ask("tell its time", infoOf, { signal: run.signal })),
+      engine === "hub" ? this.#place(signal) : this.#placeBesideEngine(signal),
+      this.#provide(name, registryAuth, run),
+      this.#explained(this.#ask("tell its time", infoOf, { signal })),
       readFile(workerFile()),
+      // It need not come from the workers' registry, so it is nobody's who may pull from there.
+      engine === "nats" ? this.#provide(natsImage, undefined, run) : undefined,
     ]);
     const engineEpochMs = Date.parse(engineTime) - performance.now();
     const hash = createHash("sha256").update(worker).digest("hex");
     const leaseTimer = setInterval(() => void this.#renewLeases(), leaseTimeoutMs / 4);
     leaseTimer.unref();
     this.#opened = {
-      placement,
+      network: placement.network,
       image,
       labels: {
         ...labels,
@@ -113,8 +121,12 @@ export class DockerProvider implements WorkerProvider {
       engineEpochMs,
       worker: image.labels[LABEL.workerHash] === hash ? undefined : worker,
       leaseTimer,
-      noMoreLaunches: soonAfter(run.signal),
+      noMoreLaunches: soonAfter(signal),
     };
+    if (engine === "hub") return undefined;
+    return engine === "nats"
+      ? await this.#startNats(run, placement as EnginePlacement)
+      : await new BroughtEngine(engine).open(run);
   }
 
   launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchResult[]> {
@@ -138,9 +150,10 @@ export class DockerProvider implements WorkerProvider {
     return this.#workers.logs(id, signal);
   }
 
-  /** Removes containers that were made and are nobody's, such as those whose start failed half-way. */
+  /** Removes containers that were made and are nobody's: a server of NATS, and those whose start failed half-way. */
   async close(): Promise<void> {
     if (this.#opened === undefined) return;
+    await this.#nats?.starting.catch(() => undefined);
     clearInterval(this.#opened.leaseTimer);
     const left = await this.#explained(this.#list());
     await Promise.all(left.map((containerId) => this.#container("", containerId).kill()));
@@ -183,10 +196,57 @@ export class DockerProvider implements WorkerProvider {
   }
 
   #place(signal?: AbortSignal): Promise<Placement> {
-    const { network, driverHost, engineTimeoutMs: timeoutMs } = this.#settings;
-    const patience = { timeoutMs, signal };
-    this.#placement ??= placeWorkers(this.#docker, { network, driverHost, address: this.#address, patience });
+    this.#placement ??= placeWorkers(this.#docker, this.#placementOptions(signal));
     return this.#placement;
+  }
+
+  #placeBesideEngine(signal: AbortSignal): Promise<EnginePlacement> {
+    return placeBesideEngine(this.#docker, this.#placementOptions(signal));
+  }
+
+  #placementOptions(signal?: AbortSignal): PlacementOptions {
+    const { network, driverHost, engineTimeoutMs: timeoutMs } = this.#settings;
+    return { network, driverHost, address: this.#address, patience: { timeoutMs, signal } };
+  }
+
+  #provide(
+    image: string,
+    registryAuth: RegistryAuth | undefined,
+    { signal, log }: OpenInfo,
+  ): Promise<ImageFacts> {
+    const { pull, engineTimeoutMs, pullIdleTimeoutMs } = this.#settings;
+    const patience = { engineTimeoutMs, pullIdleTimeoutMs, signal };
+    return provideImage(this.#docker, {
+      image,
+      pull,
+      registryAuth,
+      address: this.#address,
+      log,
+      ...patience,
+    });
+  }
+
+  #startNats({ runId, signal }: OpenInfo, placement: EnginePlacement): Promise<EngineEndpoint> {
+    const { labels, image } = this.#opened!;
+    const containers = new NatsContainers({
+      runId,
+      image: this.#settings.natsImage,
+      keeperImage: image.name,
+      placement,
+      labels,
+      nameOf: (what) => this.#nameOf(what),
+      ask: (what, question, patience) => this.#ask(what, question, patience),
+      containerOf: (what, id) => this.#container(what, id),
+      address: this.#address,
+      signal,
+    });
+    this.#nats = { containers, starting: containers.start() };
+    return this.#nats.starting;
+  }
+
+  /** The engine takes its time to free a name, so none is used twice. */
+  #nameOf(what: string): string {
+    return `muster-${this.#opened!.labels[LABEL.run]}-${what}-${this.#clusterId.slice(0, 6)}`;
   }
 
   /** The ids of the containers that there are. */
@@ -204,10 +264,12 @@ export class DockerProvider implements WorkerProvider {
   async #start(spec: WorkerSpec): Promise<LaunchResult> {
     const { id } = spec;
     const { open: env, secret } = splitSecrets(spec.env);
-    const { noMoreLaunches: signal, worker: file } = this.#opened!;
+    const { noMoreLaunches: signal, worker: file, image, labels, network } = this.#opened!;
     let worker: WorkerContainer | undefined;
     try {
-      const make = (docker: Docker) => docker.createContainer(this.#containerOptions(id, env));
+      const facts = { settings: this.#settings, name: this.#nameOf(id), image: image.name };
+      const options = workerOptions(id, { ...facts, network, labels, env });
+      const make = (docker: Docker) => docker.createContainer(options);
       const container = await this.#ask("create a container", make, { factor: WORK_FACTOR, signal });
       worker = this.#container(id, container.id);
       this.#workers.add(worker);
@@ -223,36 +285,6 @@ export class DockerProvider implements WorkerProvider {
     return { id, ok: true };
   }
 
-  #containerOptions(id: WorkerId, env: Readonly<Record<string, string>>): Docker.ContainerCreateOptions {
-    const { user, nanoCpus, memory, volumes } = this.#settings;
-    const { image, labels, placement } = this.#opened!;
-    return {
-      // The engine takes its time to free a name, so none is used twice.
-      name: `muster-${labels[LABEL.run]}-${id}-${this.#clusterId.slice(0, 6)}`,
-      Image: image.name,
-      Entrypoint: ["node", "--eval", BOOTSTRAP],
-      Cmd: [],
-      OpenStdin: true,
-      StdinOnce: true,
-      User: user,
-      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      Labels: { ...labels, [LABEL.worker]: id },
-      HostConfig: {
-        // Nothing is left when the worker ends, also when nobody is there any more to remove it.
-        AutoRemove: true,
-        // So that signals work from the first moment on, and processes that tasks leave behind are ended.
-        Init: true,
-        NetworkMode: placement.network,
-        Binds: [...volumes],
-        NanoCpus: nanoCpus,
-        Memory: memory,
-        // No swap on top: a worker that wants too much is ended, rather than slow for ever.
-        MemorySwap: memory,
-        ShmSize: memory === undefined ? SHARED_MEMORY : undefined,
-      },
-    };
-  }
-
   /** As far as it can be known without asking. */
   get #engineTimeMs(): number {
     return this.#opened!.engineEpochMs + performance.now();
@@ -260,12 +292,12 @@ export class DockerProvider implements WorkerProvider {
 
   /** One that fails is tried again with the next; the lease holds longer than that. */
   async #renewLeases(): Promise<void> {
-    const workers = this.#workers.running;
-    if (workers.length === 0) return;
+    const containers = [...this.#workers.running, ...(this.#nats?.containers.running ?? [])];
+    if (containers.length === 0) return;
     // Either of the two clocks may have been set, or this machine have slept.
     const time = await this.#ask("tell its time", infoOf).catch(() => undefined);
     const renewal = { at: new Date(time?.SystemTime ?? this.#engineTimeMs), count: ++this.#renewals };
-    for (const worker of workers) worker.renewLease(renewal).catch(() => undefined);
+    for (const container of containers) container.renewLease(renewal).catch(() => undefined);
   }
 
   async #listen(signal: AbortSignal): Promise<void> {

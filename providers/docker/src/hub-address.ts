@@ -25,6 +25,14 @@ export interface PlacementOptions {
   readonly patience?: AskOptions;
 }
 
+/** Where workers run that do not have to find the driver: both dial out to a server of NATS. */
+export interface EnginePlacement {
+  /** What containers are made with as `NetworkMode`. */
+  readonly network: string;
+  /** Whether the driver is known to reach containers by their own addresses. */
+  readonly reachesContainers: boolean;
+}
+
 type Network = Docker.NetworkInspectInfo;
 
 /**
@@ -52,6 +60,19 @@ export async function placeWorkers(docker: Docker, options: PlacementOptions): P
     "CLUSTER_START",
     `Containers of the Docker engine at ${address} have no known way to this machine: set driverHost to the address of this machine that they reach (the gateway ${gateway ?? "of their network"} is not here).`,
   );
+}
+
+/** The same where driver and workers meet elsewhere: any engine will do, wherever it is. */
+export async function placeBesideEngine(docker: Docker, options: PlacementOptions): Promise<EnginePlacement> {
+  const wanted = options.network ?? "bridge";
+  if (wanted === "host") return { network: wanted, reachesContainers: true };
+  const gateway = gatewayOf(await inspectNetwork(docker, wanted, options));
+  if (gateway !== undefined && (await isOurs(gateway))) return { network: wanted, reachesContainers: true };
+  const own = await ownContainer(docker, options.patience);
+  const shared = own && sharedNetwork(own, options.network);
+  return shared === undefined
+    ? { network: wanted, reachesContainers: false }
+    : { network: shared.network, reachesContainers: true };
 }
 
 async function inspectNetwork(
@@ -107,15 +128,24 @@ async function ownContainer(
 }
 
 function besideDriver(own: Docker.ContainerInspectInfo, wanted: string | undefined): Placement {
+  const shared = sharedNetwork(own, wanted);
+  if (shared !== undefined) return { hub: { listen: shared.address }, network: shared.network };
+  const names = Object.keys(own.NetworkSettings.Networks).join(", ") || "none";
+  throw new MusterError(
+    "CLUSTER_START",
+    `The driver runs in a container that is not in the network "${wanted ?? "bridge"}", so workers there cannot reach it: connect it, or choose one of its own networks (${names}).`,
+  );
+}
+
+/** A network of the driver's container, preferably one that somebody made, and its address there. */
+function sharedNetwork(
+  own: Docker.ContainerInspectInfo,
+  wanted: string | undefined,
+): { readonly network: string; readonly address: string } | undefined {
   const networks = Object.entries(own.NetworkSettings.Networks);
   const [network, facts] =
     networks.find(([name]) => (wanted === undefined ? name !== "bridge" : name === wanted)) ??
     (wanted === undefined ? networks[0] : undefined) ??
     [];
-  if (network !== undefined && facts?.IPAddress) return { hub: { listen: facts.IPAddress }, network };
-  const names = networks.map(([name]) => name).join(", ") || "none";
-  throw new MusterError(
-    "CLUSTER_START",
-    `The driver runs in a container that is not in the network "${wanted ?? "bridge"}", so workers there cannot reach it: connect it, or choose one of its own networks (${names}).`,
-  );
+  return network !== undefined && facts?.IPAddress ? { network, address: facts.IPAddress } : undefined;
 }

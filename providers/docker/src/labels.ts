@@ -3,6 +3,8 @@ export const LABEL = {
   run: "muster.run",
   flow: "muster.flow",
   worker: "muster.worker",
+  /** What it is, if it is no worker: `nats`, `nats-keeper`. */
+  part: "muster.part",
   /** One cluster object: its events and its containers are found by it. */
   cluster: "muster.cluster",
   /** For how many milliseconds a lease holds: see `leases.ts`. */

@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import { fileArchive } from "./file-archive.ts";
 
 /** In every container whose lease was renewed: a file whose time says when, and whose size how often. */
 const LEASE_FILE = "muster-lease";
@@ -15,7 +16,8 @@ export interface Renewal {
 
 /** Renews the lease of a container, whether it runs or not. */
 export async function putLease(container: Docker.Container, { at, count }: Renewal): Promise<void> {
-  const file = fileArchive(LEASE_FILE, { modifiedAt: at, size: count % MAX_SIZE });
+  const content = Buffer.alloc(count % MAX_SIZE);
+  const file = fileArchive([{ path: LEASE_FILE, modifiedAt: at, content }]);
   await container.putArchive(file, { path: "/" });
 }
 
@@ -31,34 +33,4 @@ export async function readLease(
   const stat = Buffer.from(answer.headers["x-docker-container-path-stat"] ?? "", "base64").toString();
   const { mtime, size } = JSON.parse(stat) as { mtime: string; size: number };
   return { at: new Date(mtime), mark: `${mtime} ${size}` };
-}
-
-/** An archive in the format ustar (POSIX.1-1988) with one file in it, of at most one block. */
-function fileArchive(
-  name: string,
-  { modifiedAt, size }: { readonly modifiedAt: Date; readonly size: number },
-): Buffer {
-  const header = Buffer.alloc(512);
-  header.write(name, 0);
-  const octal = (value: number, at: number, digits: number): number =>
-    header.write(value.toString(8).padStart(digits, "0"), at);
-  octal(0o444, 100, 7);
-  // Whom it belongs to, and its size.
-  octal(0, 108, 7);
-  octal(0, 116, 7);
-  octal(size, 124, 11);
-  octal(Math.floor(modifiedAt.getTime() / 1000), 136, 11);
-  header.write("0", 156);
-  header.write("ustar\0" + "00", 257);
-  // The sum of all bytes, those of the sum itself taken as spaces.
-  header.fill(" ", 148, 156);
-  octal(
-    header.reduce((sum, byte) => sum + byte, 0),
-    148,
-    6,
-  );
-  header[154] = 0;
-  const content = Buffer.alloc(size === 0 ? 0 : 512);
-  const end = Buffer.alloc(1024);
-  return Buffer.concat([header, content, end]);
 }

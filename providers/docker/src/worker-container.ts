@@ -74,6 +74,11 @@ export class WorkerContainer implements StartedWorker {
     await this.#ask("start", (container) => container.start());
   }
 
+  /** Gives it more to read. */
+  write(input: string): void {
+    this.#output?.write(input);
+  }
+
   /** Takes in what the engine says of it. */
   saw({ action, exitCode }: ContainerEvent): void {
     switch (action) {
