@@ -6,7 +6,7 @@ const loaders: Readonly<Record<SystemName, () => Promise<System>>> = {
   "muster-threads": async () => (await import("./muster-pool.ts")).musterThreads,
   "muster-processes": async () => (await import("./muster-pool.ts")).musterProcesses,
   "muster-docker": async () => (await import("./muster-docker.ts")).musterDocker,
-  "muster-nats": notBuilt("there is no NATS engine yet"),
+  "muster-nats": async () => (await import("./muster-nats.ts")).musterNats,
   dask: async () => (await import("./dask.ts")).dask,
   piscina: async () => (await import("./piscina.ts")).piscina,
   "piscina-16": async () => (await import("./piscina.ts")).piscina16,
@@ -17,10 +17,6 @@ const loaders: Readonly<Record<SystemName, () => Promise<System>>> = {
   bullmq: async () => (await import("./bullmq.ts")).bullmq,
   "node-bare": async () => (await import("./node-bare.ts")).nodeBare,
 };
-
-function notBuilt(reason: string): () => Promise<never> {
-  return () => Promise.reject(new Error(reason));
-}
 
 /** The system, or why it is missing here. */
 export async function findSystem(
