@@ -240,7 +240,7 @@ test("a pool without workers says what it waits for, and a run of it fails when 
   });
   const { message } = await recorder.first("log", ({ level }) => level === "warn");
   expect(message).toBe(
-    `The pool "default" at ${server.address} has no worker. This starts one: muster worker ${server.address} --pool default Waiting up to 7000 ms (poolTimeoutMs).`,
+    `The pool "default" at ${server.address} has no worker: waiting for one, up to 7000 ms (poolTimeoutMs). This starts one: muster worker ${server.address} --pool default`,
   );
   expect(state.name).toBe("Failed");
   expect(state.message).toMatch(/had no worker for 7000 ms \(poolTimeoutMs\)/);
@@ -253,6 +253,20 @@ test("a worker that comes late is found by a run that waits", async () => {
   await delay(1000);
   await using _worker = await server.worker();
   expect((await run).unwrap()).toMatchObject({ attempt: 1 });
+});
+
+test("a server that is killed and started again costs a run time, and nothing else", async () => {
+  await using server = await PoolServer.start();
+  await using _worker = await server.worker(["--threads", "2"]);
+  const recorder = new Recorder();
+  const run = flow({ name: "goes on", executor: server.executor() }, () =>
+    Promise.all(work.map(many(60, 100))),
+  ).run({ onEvent: recorder.onEvent, log: false });
+  await recorder.first("task", ({ state }) => state === "Success");
+  await server.restart();
+  expect((await run).unwrap().map(({ attempt }) => attempt)).toEqual(many(60, 1));
+  const next = await flow({ name: "next", executor: server.executor() }, () => work(1)).run({ log: false });
+  expect(next.unwrap()).toMatchObject({ attempt: 1 });
 });
 
 test("what an autoscaler reads of the server is what the status shows: the lanes that runs could use", async () => {

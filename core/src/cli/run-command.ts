@@ -16,6 +16,7 @@ Examples:
   muster run flows/word-count.ts -p files='["a.txt","b.txt"]'
   muster run flows/word-count.ts -p files=@files.json
   muster run flows/word-count.ts#nightly --workers 8
+  muster run flows/word-count.ts --address nats://10.0.0.7:4222 --pool default
   muster run flows/word-count.ts --json 2>progress.log | jq .result
   muster run flows/word-count.ts --events events.jsonl --log-level debug`;
 
@@ -38,6 +39,11 @@ export function addRunCommand(program: Command, finish: (exitCode: number) => vo
       "how many workers; a flow that runs in this process gets a local cluster of so many",
       parseWorkers,
     )
+    .option(
+      "--address <address>",
+      "run the tasks on a pool of workers, at this NATS server: nats://host:port",
+    )
+    .option("--pool <name>", "which pool, with --address (default: default)")
     .addOption(
       new Option("--log-level <level>", "the least important log lines to show")
         .choices(LOG_LEVELS)

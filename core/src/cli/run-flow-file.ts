@@ -8,12 +8,16 @@ import { parseFlowAddress, selectFlow } from "./flow-file.ts";
 import { formatResult } from "./print-result.ts";
 import { redirectStdout } from "./redirect-stdout.ts";
 import { Reporter } from "./reporter.ts";
-import { useWorkers } from "./use-workers.ts";
+import { UsageError } from "./usage-error.ts";
+import { usePool, useWorkers } from "./use-workers.ts";
 
 export interface RunFlowFileOptions {
   readonly parameter?: ReadonlyMap<string, unknown>;
   readonly image?: string;
   readonly workers?: number;
+  /** Of the server of a pool. */
+  readonly address?: string;
+  readonly pool?: string;
   readonly logLevel: LogLevel;
   /** Print the outcome as JSON on stdout, and everything else on stderr. */
   readonly json?: boolean;
@@ -39,6 +43,9 @@ export async function runFlowFile(text: string, options: RunFlowFileOptions): Pr
 
   const { namespace, unit } = await loadFlowFile(address.file);
   const flow = selectFlow(namespace, address);
+  if (options.pool !== undefined && options.address === undefined)
+    throw new UsageError("--pool is the name of a pool, and needs the --address of its server.");
+  if (options.address !== undefined) usePool(flow, options.address, options.pool);
   if (options.workers !== undefined) useWorkers(flow, options.workers);
 
   using reporter = new Reporter({

@@ -1,3 +1,4 @@
+import { toError } from "../base/errors.ts";
 import { LocalExecutor, LocalPoolExecutor, TemporaryClusterExecutor } from "../executor/index.ts";
 import type { AnyFlow } from "./flow-file.ts";
 import { UsageError } from "./usage-error.ts";
@@ -12,6 +13,10 @@ export function useWorkers(flow: AnyFlow, workers: number): void {
   const { executor } = flow;
   if (executor instanceof TemporaryClusterExecutor) {
     const { options } = executor;
+    if (options.address !== undefined)
+      throw new UsageError(
+        "--workers: the flow's executor uses a pool, whose workers others start. Leave it out.",
+      );
     flow.executor = new TemporaryClusterExecutor({
       ...options,
       clusterKwargs: { ...(options.clusterKwargs as object | undefined), workers },
@@ -24,5 +29,22 @@ export function useWorkers(flow: AnyFlow, workers: number): void {
     throw new UsageError(
       `--workers: the flow's executor, ${executor.name}, does not take a number of workers. Leave it out.`,
     );
+  }
+}
+
+/**
+ * Has the flow use lanes of a pool, whatever its executor was.
+ * @throws UsageError for an address or a name that is none
+ */
+export function usePool(flow: AnyFlow, address: string, pool: string | undefined): void {
+  const { executor } = flow;
+  const given = executor instanceof TemporaryClusterExecutor ? executor.options : {};
+  const clientKwargs = { ...given.clientKwargs, ...(pool === undefined ? {} : { pool }) };
+  const { debug } = given;
+  try {
+    const options = { address, clientKwargs, ...(debug === undefined ? {} : { debug }) };
+    flow.executor = new TemporaryClusterExecutor(options);
+  } catch (error) {
+    throw new UsageError(toError(error).message.replace(/^address /, "--address "));
   }
 }

@@ -56,3 +56,19 @@ test("no message shows the credentials in an address", () => {
     }
   }
 });
+
+test("an executor that is shown to somebody shows no secret, and keeps them", () => {
+  const clientKwargs = { user: "ann", password: "s3cret", pool: "gpu" };
+  const executor = make({ address, clientKwargs });
+  const inAddress = make({ address: "nats://ann:s3cret@10.0.0.7:4222" });
+  for (const text of [
+    inspect(executor),
+    JSON.stringify(executor),
+    inspect({ inAddress }),
+    JSON.stringify([inAddress]),
+  ]) {
+    expect(text).not.toContain("s3cret");
+    expect(text).toContain("10.0.0.7");
+  }
+  expect(executor.options.clientKwargs).toEqual(clientKwargs);
+});

@@ -39,6 +39,8 @@ const OF_POOLS: readonly string[] = [
   ...POOL_OPTION_NAMES,
   ...NATS_OPTION_NAMES.filter((name) => name !== "servers"),
 ];
+/** Of them, what nobody is shown. */
+const SECRETS: readonly string[] = ["password", "token", "nkey", "creds", "key"];
 const POOL_TIMEOUT_MS = 300_000;
 const CLIENT_DEFAULTS: Required<ClientOptions> = {
   heartbeatMs: 1000,
@@ -88,6 +90,17 @@ export function checkClientOptions(options: ExecutorOptions): void {
   if (address === undefined) checkClientNames(clientKwargs, Object.keys(CLIENT_DEFAULTS));
   else checkPoolOptions(address, options);
   resolveClientOptions(clientKwargs, address === undefined ? "nothing" : "nats");
+}
+
+/** An executor's options as they may be shown: without what is secret. */
+export function withoutSecrets<Options extends ExecutorOptions>(options: Options): Options {
+  const { address, clientKwargs } = options;
+  if (typeof address !== "string") return options;
+  const hidden = Object.entries(clientKwargs ?? {}).map(([name, value]) => [
+    name,
+    SECRETS.includes(name) ? "…" : value,
+  ]);
+  return { ...options, address: withoutCredentials(address), clientKwargs: Object.fromEntries(hidden) };
 }
 
 /** @throws InvalidOptionError */

@@ -1,3 +1,4 @@
+import { type InspectOptions, inspect } from "node:util";
 import { checkBoolean, checkOptionNames, type OptionNames } from "../base/check-options.ts";
 import { systemClock } from "../base/clock.ts";
 import { copyOptions } from "../base/copy-options.ts";
@@ -22,6 +23,7 @@ import {
   type PoolClientOptions,
   resolveClientOptions,
   resolvePoolOptions,
+  withoutSecrets,
 } from "./client-options.ts";
 import { logClusterLife, tellOfLanes } from "./cluster-life.ts";
 import { compose, eventsOf } from "./composition.ts";
@@ -92,6 +94,15 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
     checkBoolean(options.debug, false, "debug");
     this.options = copyOptions(options);
     checkClientOptions(options);
+  }
+
+  /** What shows it to people shows no secret. */
+  [inspect.custom](_depth: number, how: InspectOptions): string {
+    return `${this.name} ${inspect(withoutSecrets(this.options), how)}`;
+  }
+
+  toJSON(): object {
+    return { name: this.name, options: withoutSecrets(this.options) };
   }
 
   /**

@@ -18,7 +18,7 @@ class WatchRun {
       board: this.board,
       clock: this.clock,
       timeoutMs: () => timeoutMs,
-      timeoutGraceMs: GRACE_MS,
+      timeoutGraceMs: () => GRACE_MS,
       started: (ids) => this.told.push(ids),
       abort: (place) => this.told.push(`abort ${place}`),
       endThread: () => this.told.push("thread ended"),

@@ -7,7 +7,7 @@ export interface AttemptWatchOptions {
   /** Milliseconds an attempt of this function may run. */
   readonly timeoutMs: (functionIndex: number) => number | undefined;
   /** Milliseconds that an attempt which timed out has to clean up, before its thread is ended. */
-  readonly timeoutGraceMs: number;
+  readonly timeoutGraceMs: () => number;
   /** Attempts that run, as `[id, attempt]` pairs, once each. */
   readonly started: (ids: readonly number[]) => void;
   /** Called with each look. */
@@ -87,7 +87,7 @@ export class AttemptWatch {
       if (before.get(place) !== turn) started.push(attempt.id, attempt.attempt);
       this.#seen.set(place, turn);
       const leftMs = (timeoutMs(attempt.fn) ?? Number.POSITIVE_INFINITY) - attempt.ranMs;
-      if (leftMs <= 0) this.end(attempt, "timeout", timeoutGraceMs);
+      if (leftMs <= 0) this.end(attempt, "timeout", timeoutGraceMs());
       else nextLookMs = Math.min(nextLookMs, leftMs);
     }
     if (started.length > 0) this.#options.started(started);

@@ -49,7 +49,7 @@ export interface LaneThreadOptions {
   /** What a task printed; `printed` is called when it has left this process. */
   readonly print: (stream: 1 | 2, bytes: Uint8Array, printed: () => void) => void;
   /** Milliseconds that an attempt which timed out has to clean up, before its thread is ended. */
-  readonly timeoutGraceMs: number;
+  readonly timeoutGraceMs: () => number;
 }
 
 /** What a thread tells its lane. */

@@ -54,8 +54,7 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options;
-    const { workerId, mark, ownsProcess, threads, tasksPerThread, memoryLimit, cancelGraceMs, sink } =
-      options;
+    const { workerId, mark, ownsProcess, threads, tasksPerThread, memoryLimit, sink } = options;
     const lane = {
       workerId,
       mark,
@@ -69,7 +68,7 @@ export class Lanes {
       code: () => this.#code,
       heapLimitMb: memoryLimit === undefined ? undefined : Math.floor(memoryLimit / 2 ** 20),
       timeoutMs: (fn: number) => this.#timeouts[fn],
-      timeoutGraceMs: cancelGraceMs,
+      timeoutGraceMs: () => options.cancelGraceMs,
       print: options.print ?? print,
     };
     this.#lanes = Array.from({ length: threads }, () => new Lane(lane));

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { endDescendants, hasHadChildren, killThisProcess } from "../base/descendants.ts";
+import { endDescendants, hasHadChildren, killThisProcess, type Mark } from "../base/descendants.ts";
 import {
   readWorkerEnv,
   splitSecrets,
@@ -30,7 +30,7 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
   }
   // These are this process's alone: tasks and what they start must not see them.
   for (const name of Object.keys(splitSecrets(workerEnv(settings)).secret)) delete process.env[name];
-  const worker = new Worker({ settings, way, ended: (end) => leave(end, settings) });
+  const worker = new Worker({ settings, way, ended: (end) => leave(end, workerMark(workerEnv(settings))) });
   process.on("SIGTERM", () => worker.drain());
   // The terminal's Ctrl-C is for the driver, which tells its workers what to do.
   process.on("SIGINT", () => {});
@@ -43,9 +43,9 @@ async function openNatsWay(settings: WorkerSettings): Promise<EngineWay> {
 }
 
 /** Ends this process with all that its tasks started: when its driver was killed, nobody else will. */
-export function leave({ code, reason, isStuck }: WorkerEnd, settings: WorkerSettings): void {
+export function leave({ code, reason, isStuck }: WorkerEnd, mark: Mark): void {
   if (reason !== undefined) complain(reason);
-  if (hasHadChildren()) endDescendants({ pid: process.pid, mark: workerMark(workerEnv(settings)) });
+  if (hasHadChildren()) endDescendants({ pid: process.pid, mark });
   if (!isStuck) process.exit(code);
   complain("a task is in a call of native code that does not return: this process ends with SIGKILL");
   killThisProcess();

@@ -25,7 +25,7 @@ import {
 import type { DriverPulse } from "./driver-pulse.ts";
 import { DriverWatch } from "./driver-watch.ts";
 import type { BlobKeeper, EngineWay } from "./engine-way.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, type LanesOptions } from "./lanes.ts";
 import { PrintLog } from "./print-log.ts";
 
 export interface WorkerOptions {
@@ -36,6 +36,10 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   /** It works for several runs by turns, each in a process of its own, and begins at rest. */
   readonly turns?: WorkerTurns | undefined;
+  /** Gives the task threads. @default starts them */
+  readonly lanes?: ((options: LanesOptions) => Lanes) | undefined;
+  /** What all that its tasks start inherits. @default its run and its name */
+  readonly mark?: Mark | undefined;
 }
 
 /** Who hears how a worker of a shared pool fares. */
@@ -87,9 +91,10 @@ export class Worker {
     this.#options = options;
     // Whoever started it serves several runs, and its output is none of theirs.
     this.#prints = turns && new PrintLog(settings.workerId, (events) => this.#log(events));
-    this.#mark = workerMark(workerEnv(settings));
+    this.#mark = options.mark ?? workerMark(workerEnv(settings));
     this.#clock = options.clock ?? systemClock;
-    this.#lanes = new Lanes({
+    const lanes = options.lanes ?? ((wanted) => new Lanes(wanted));
+    this.#lanes = lanes({
       workerId: settings.workerId,
       mark: this.#mark,
       ownsProcess: true,

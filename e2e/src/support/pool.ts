@@ -45,13 +45,21 @@ export interface StreamDetail {
 /** A server of NATS of a test, and what the test starts at it. */
 export class PoolServer implements AsyncDisposable {
   readonly #directory: string;
-  readonly #server: Child;
+  #server: Child;
   readonly address: string;
   readonly #monitor: string;
 
-  private constructor(directory: string, server: Child, ports: { client: string; monitor: string }) {
+  readonly #args: readonly string[];
+
+  private constructor(
+    directory: string,
+    server: Child,
+    args: readonly string[],
+    ports: { client: string; monitor: string },
+  ) {
     this.#directory = directory;
     this.#server = server;
+    this.#args = args;
     this.address = `nats://127.0.0.1:${ports.client}`;
     this.#monitor = `http://127.0.0.1:${ports.monitor}`;
   }
@@ -60,12 +68,23 @@ export class PoolServer implements AsyncDisposable {
     const program = process.env["NATS_SERVER_BIN"];
     if (program === undefined) throw new Error("NATS_SERVER_BIN does not say where nats-server is.");
     const directory = mkdtempSync(join(tmpdir(), "muster-e2e-nats-"));
-    const fixed = ["-js", "-sd", directory, "-a", "127.0.0.1", "-p", "-1", "-m", "-1"];
-    const server = new Child([...fixed, ...args], { program });
+    const fixed = ["-js", "-sd", directory, "-a", "127.0.0.1", ...args];
+    const server = new Child([...fixed, "-p", "-1", "-m", "-1"], { program });
     const [, monitor] = await server.printed(/http monitor on 127\.0\.0\.1:(\d+)/);
     const [, client] = await server.printed(/client connections on 127\.0\.0\.1:(\d+)/);
     await server.printed(/Server is ready/);
-    return new PoolServer(directory, server, { client: client!, monitor: monitor! });
+    return new PoolServer(directory, server, [...fixed, "-p", client!, "-m", monitor!], {
+      client: client!,
+      monitor: monitor!,
+    });
+  }
+
+  /** Kills it, and starts it again with what it had stored. */
+  async restart(): Promise<void> {
+    this.#server.kill("SIGKILL");
+    await this.#server.ended;
+    this.#server = new Child(this.#args, { program: process.env["NATS_SERVER_BIN"]! });
+    await this.#server.printed(/Server is ready/);
   }
 
   /** `muster worker <address> --pool …`, once it is there. */

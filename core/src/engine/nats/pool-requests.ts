@@ -160,7 +160,9 @@ export class PoolRequests {
     const look = (): void => {
       this.#timer = undefined;
       this.#look();
-      this.#lookAt(this.#clock.now() + LOOK_MS);
+      const now = this.#clock.now();
+      const later = Array.from(this.#said.values(), ({ askAt }) => askAt).filter((askAt) => askAt > now);
+      this.#lookAt(Math.min(now + LOOK_MS, ...later));
     };
     this.#timer = { at, timer: this.#clock.after(at - this.#clock.now(), look, { keepAlive: false }) };
   }
@@ -219,9 +221,13 @@ export class PoolRequests {
         await queue.request(token, request);
       }
       if (this.#isToBeSaid(said, lanes, this.#clock.now())) {
-        const before = said.lanes;
-        said.saidAt = this.#clock.now();
-        await queue.sayNeed({ token, runId: request.runId, lanes }, before);
+        const now = this.#clock.now();
+        const isOld = now - said.saidAt >= SAY_AGAIN_MS;
+        await queue.sayNeed(
+          { token, runId: request.runId, lanes },
+          isOld && lanes >= said.lanes ? 0 : said.lanes,
+        );
+        if (isOld || lanes < said.lanes) said.saidAt = now;
         said.lanes = lanes;
       }
     } catch {

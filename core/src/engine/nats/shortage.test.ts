@@ -23,7 +23,7 @@ test("a run that waits for a pool without workers says so once, with what starts
   expect(waits.look(["any"], [], 0)).toEqual(NOTHING);
   expect(waits.look(["any"], [], 4999)).toEqual(NOTHING);
   expect(waits.look(["any"], [], 5000).log).toBe(
-    'The pool "gpu" at nats://a:4222 has no worker. This starts one: muster worker nats://a:4222 --pool gpu Waiting up to 60000 ms (poolTimeoutMs).',
+    'The pool "gpu" at nats://a:4222 has no worker: waiting for one, up to 60000 ms (poolTimeoutMs). This starts one: muster worker nats://a:4222 --pool gpu',
   );
   expect(waits.look(["any"], [], 6000)).toEqual(NOTHING);
   expect(waits.look(["any"], [], 60_000).error).toBe(
@@ -45,7 +45,7 @@ test("workers without the resources that a task needs are none for it, and the c
   const plain = [worker(), worker({ resources: { GPU: 1 } })];
   waits.look(["GPU=2"], plain, 0);
   expect(waits.look(["GPU=2"], plain, 5000).log).toMatch(
-    /has no worker with GPU: 2\. This starts one: muster worker nats:\/\/a:4222 --pool gpu --resources '\{"GPU":2\}'/,
+    /has no worker with GPU: 2: waiting for one, up to 60000 ms \(poolTimeoutMs\)\. This starts one: muster worker nats:\/\/a:4222 --pool gpu --resources '\{"GPU":2\}'/,
   );
   expect(waits.look(["GPU=1"], plain, 100_000)).toEqual(NOTHING);
 });

@@ -88,16 +88,20 @@ export class Shortage {
   }
 
   #waitsFor(token: string): string {
-    return `${this.#whyNobody(token, undefined)} Waiting up to ${this.#options.poolTimeoutMs} ms (poolTimeoutMs).`;
+    return this.#whyNobody(token, undefined);
   }
 
   #whyNobody(token: string, waited: string | undefined): string {
-    const { pool, address } = this.#options;
+    const { pool, address, poolTimeoutMs } = this.#options;
     const resources = JSON.stringify(classResources(token) ?? {});
     const what = token === ANY_CLASS ? "no worker" : `no worker with ${describeClass(token)}`;
     const how = token === ANY_CLASS ? "" : ` --resources '${resources}'`;
-    const had = waited === undefined ? "has" : "had";
-    return `The pool "${pool}" at ${address} ${had} ${what}${waited === undefined ? "" : ` for ${waited}`}. This starts one: muster worker ${address} --pool ${pool}${how}`;
+    const where = `The pool "${pool}" at ${address}`;
+    const state =
+      waited === undefined
+        ? `${where} has ${what}: waiting for one, up to ${poolTimeoutMs} ms (poolTimeoutMs).`
+        : `${where} had ${what} for ${waited}.`;
+    return `${state} This starts one: muster worker ${address} --pool ${pool}${how}`;
   }
 
   #once(key: string, say: () => string): string | undefined {

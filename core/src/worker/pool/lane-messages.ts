@@ -7,8 +7,16 @@ export const LANE_PROGRAM = "pool-lane";
    line, where what the tasks of one run start could read what is another's. */
 
 export type ToLane =
-  /** Where the server is, so that the connection is there when a run comes. */
-  | { readonly type: "prepare"; readonly address: string; readonly nats: Readonly<Record<string, string>> }
+  /** Where the server is and what else is known before a run comes: the connection and a thread are there by then. */
+  | {
+      readonly type: "prepare";
+      readonly address: string;
+      readonly nats: Readonly<Record<string, string>>;
+      readonly workerId: string;
+      /** What all that its tasks start inherits. */
+      readonly mark: Readonly<Record<string, string>>;
+      readonly memoryLimit: number | undefined;
+    }
   /** The one run that this process will ever work for. */
   | { readonly type: "serve"; readonly settings: WorkerSettings }
   | { readonly type: "wake" }

@@ -57,6 +57,7 @@ export interface LanePoolListener {
 
 /** A process of this worker. */
 interface Member {
+  readonly workerId: string;
   process: LaneProcess | undefined;
   lane: LaneState | undefined;
   /** It is connected, and can be given to a run. */
@@ -66,7 +67,7 @@ interface Member {
 
 interface LaneState extends PoolLane {
   readonly settings: WorkerSettings;
-  member: Member | undefined;
+  readonly member: Member;
   kept: Timer | undefined;
 }
 
@@ -138,7 +139,6 @@ export class LanePool {
     this.#ending.abort();
     this.#retry?.cancel();
     for (const { process } of this.#members) process?.send({ type: "drain" });
-    for (const lane of this.#lanes) if (lane.member === undefined) this.#lanes.delete(lane);
     this.#checkEmpty();
     await this.#empty.promise;
   }
@@ -149,9 +149,11 @@ export class LanePool {
   }
 
   #makeLane(request: LaneRequest, { token, needs }: Lease): LaneState {
-    const { id, memoryLimit, target } = this.#options;
+    const { memoryLimit, target } = this.#options;
     const { runId, flowName, cancelGraceMs, deathTimeoutMs, logLevel } = request;
-    const workerId = `${id}-${++this.#count}`;
+    const free = [...this.#members].filter((member) => member.lane === undefined);
+    const member = free.find(({ isPrepared }) => isPrepared) ?? free[0] ?? this.#startOne();
+    const { workerId } = member;
     const settings: WorkerSettings = {
       address: target.address,
       token: request.token,
@@ -176,49 +178,58 @@ export class LanePool {
       lease: undefined,
       isReady: false,
       turn: 0,
-      member: undefined,
+      member,
       kept: undefined,
     };
     this.#lanes.add(lane);
-    this.#serveWaiting();
+    member.lane = lane;
+    if (member.isPrepared) this.#serve(member, lane);
     this.#startMissing();
     return lane;
   }
 
-  /** Gives processes that are prepared to lanes that have none. */
-  #serveWaiting(): void {
-    for (const lane of this.#lanes) {
-      if (lane.member !== undefined) continue;
-      const member = [...this.#members].find((one) => one.isPrepared && one.lane === undefined);
-      if (member === undefined) return;
-      lane.member = member;
-      member.lane = lane;
-      member.process!.serve(lane.settings);
-      this.#expect(member, WELCOME_MS);
-    }
+  #serve(member: Member, { settings }: LaneState): void {
+    member.process!.send({ type: "serve", settings });
+    this.#expect(member, WELCOME_MS);
   }
 
   #startMissing(): void {
     if (this.#retry !== undefined || this.#ending.signal.aborted) return;
-    const waiting = [...this.#lanes].filter(({ member }) => member === undefined).length;
     let free = [...this.#members].filter(({ lane }) => lane === undefined).length;
-    for (; free < waiting + this.#spares; free++) void this.#startOne();
+    for (; free < this.#spares; free++) this.#startOne();
   }
 
-  async #startOne(): Promise<void> {
-    const member: Member = { process: undefined, lane: undefined, isPrepared: false, deadline: undefined };
+  #startOne(): Member {
+    const workerId = `${this.#options.id}-${++this.#count}`;
+    const member: Member = {
+      workerId,
+      process: undefined,
+      lane: undefined,
+      isPrepared: false,
+      deadline: undefined,
+    };
     this.#members.add(member);
+    void this.#start(member);
+    return member;
+  }
+
+  async #start(member: Member): Promise<void> {
+    const { target, memoryLimit, id } = this.#options;
+    const { workerId } = member;
+    // Its tasks may be of any run: who started it tells it from all others.
+    const mark = { MUSTER_RUN_ID: `pool-${id}`, MUSTER_WORKER_ID: workerId };
     try {
       const listener = {
         heard: (message: FromLane) => this.#heard(member, message),
         printed: (line: string) => this.#printed(member, line),
         ended: (death: WorkerDeath) => this.#ended(member, death),
       };
-      const process = await LaneProcess.start(laneEnv(), listener, this.#ending.signal);
+      const how = { env: laneEnv(), mark };
+      const process = await LaneProcess.start(how, listener, this.#ending.signal);
       member.process = process;
       this.#expect(member, BOOT_MS);
-      const { target } = this.#options;
-      process.send({ type: "prepare", address: target.address, nats: natsEnv(target) });
+      const { address } = target;
+      process.send({ type: "prepare", address, nats: natsEnv(target), workerId, mark, memoryLimit });
       if (this.#ending.signal.aborted) process.send({ type: "drain" });
     } catch (error) {
       this.#ended(member, { reason: toError(error).message, lastLines: [] });
@@ -232,7 +243,7 @@ export class LanePool {
         member.deadline?.cancel();
         member.isPrepared = true;
         this.#failures = 0;
-        this.#serveWaiting();
+        if (lane !== undefined) this.#serve(member, lane);
         return;
       case "ready":
         member.deadline?.cancel();
@@ -265,7 +276,8 @@ export class LanePool {
           `the lane ${lane.workerId}, which worked for the flow "${lane.flowName}" (${lane.runId}): ${death.reason}`,
         );
       this.#options.listener.ended(lane, death);
-    } else if (!member.isPrepared && !this.#ending.signal.aborted) this.#bootFailed(death);
+    }
+    if (!member.isPrepared && !this.#ending.signal.aborted) this.#bootFailed(death);
     this.#startMissing();
     this.#checkEmpty();
   }
@@ -289,7 +301,7 @@ export class LanePool {
   }
 
   #send(lane: PoolLane, message: Parameters<LaneProcess["send"]>[0]): void {
-    (lane as LaneState).member?.process?.send(message);
+    (lane as LaneState).member.process?.send(message);
   }
 }
 

@@ -2,7 +2,6 @@ import { type Ancestor, endDescendantsSoon, killGroup, type Mark } from "../../b
 import { LineSplitter } from "../../base/line-splitter.ts";
 import { type RunningProgram, startProgram } from "../../base/start-program.ts";
 import { readMark } from "../../contracts/print-mark.ts";
-import { type WorkerSettings, workerEnv, workerMark } from "../../contracts/worker-env.ts";
 import { WorkerExitCode } from "../../contracts/worker-exit-code.ts";
 import { workerFile } from "../../contracts/worker-file.ts";
 import type { WorkerDeath } from "../../contracts/worker-link.ts";
@@ -23,11 +22,11 @@ export interface LaneProcessListener {
 export class LaneProcess {
   readonly #child: RunningProgram;
   readonly #lines: string[] = [];
-  #mark: Mark = {};
+  readonly #mark: Mark;
 
   /** @throws StartProgramError */
   static async start(
-    env: Readonly<Record<string, string | undefined>>,
+    { env, mark }: { readonly env: NodeJS.ProcessEnv; readonly mark: Mark },
     listener: LaneProcessListener,
     signal: AbortSignal,
   ): Promise<LaneProcess> {
@@ -35,11 +34,13 @@ export class LaneProcess {
     return new LaneProcess(
       await startProgram([process.execPath, workerFile(), LANE_PROGRAM], options),
       listener,
+      mark,
     );
   }
 
-  private constructor(child: RunningProgram, listener: LaneProcessListener) {
+  private constructor(child: RunningProgram, listener: LaneProcessListener, mark: Mark) {
     this.#child = child;
+    this.#mark = mark;
     child.on("message", (message) => listener.heard(message as FromLane));
     const splitters = [child.stdout, child.stderr].map((stream) => {
       const splitter = new LineSplitter((line) => this.#printed(readMark(line).text, listener));
@@ -56,18 +57,8 @@ export class LaneProcess {
     });
   }
 
-  get pid(): number {
-    return this.#child.pid!;
-  }
-
   get ancestor(): Ancestor {
     return { pid: this.#child.pid, mark: this.#mark };
-  }
-
-  /** Has it work for a run. */
-  serve(settings: WorkerSettings): void {
-    this.#mark = workerMark(workerEnv(settings));
-    this.send({ type: "serve", settings });
   }
 
   send(message: ToLane): void {

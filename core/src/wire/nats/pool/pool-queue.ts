@@ -113,12 +113,16 @@ export class PoolQueue {
     });
   }
 
-  /** Says how many lanes of a class a run could use. What is not said again goes by itself. */
+  /**
+   * Says how many lanes of a class a run could use. What is not said again goes by itself.
+   * @param said how many were said before, and not so long ago that they have to be said again
+   */
   async sayNeed({ token, runId, lanes }: Need, said: number): Promise<void> {
     const { pool } = this;
-    if (lanes < said)
+    const isLess = lanes < said;
+    if (isLess)
       await this.#manager.streams.purge(poolStream(pool), { filter: needSubject(pool, token, runId, "*") });
-    for (let number = 1; number <= lanes; number++)
+    for (let number = isLess ? 1 : said + 1; number <= lanes; number++)
       this.#connection.publish(needSubject(pool, token, runId, number));
   }
 
