@@ -56,6 +56,10 @@ test("a flow runs on workers that were there before, is told what its tasks prin
   expect(said.map(({ message }) => message)).toContain("it says hello");
   expect(said.map(({ message }) => message)).toContain("without an end");
   expect(recorder.of("worker").filter(({ state: life }) => life === "ready").length).toBeGreaterThan(0);
+  // Those that the run lets go at its end are no losses.
+  expect(
+    recorder.of("worker").filter(({ state: life, expected }) => life === "gone" && expected !== true),
+  ).toEqual([]);
   expect(await server.leftovers()).toEqual([]);
 });
 
@@ -245,6 +249,22 @@ test("a pool without workers says what it waits for, and a run of it fails when 
   expect(state.name).toBe("Failed");
   expect(state.message).toMatch(/had no worker for 7000 ms \(poolTimeoutMs\)/);
   expect(await server.leftovers()).toEqual([]);
+});
+
+test("workers of another version of the protocol are told of at once, and one of this version makes the run possible", async () => {
+  await using server = await PoolServer.start();
+  const other = { id: "other-1", pool: "default", pid: 1, protocol: 1, resources: {}, isLeaving: false };
+  await server.pretendWorker({ ...other, lanes: [{}] });
+  const one = flow({ name: "one", executor: server.executor() }, () => work(1));
+  const refused = await one.run({ log: false });
+  expect(refused.name).toBe("Failed");
+  expect(refused.message).toMatch(
+    /^The worker of the pool "default" at nats:\/\/127\.0\.0\.1:\d+ speaks version 1 of Muster's protocol, and this run version \d+: start workers of the version of Muster that the run has\.$/,
+  );
+  expect(await server.leftovers()).toEqual([]);
+  await using _worker = await server.worker();
+  while ((await server.status()).workers.length < 2) await delay(50);
+  expect((await one.run({ log: false })).unwrap()).toMatchObject({ attempt: 1 });
 });
 
 test("a worker that comes late is found by a run that waits", async () => {

@@ -11,13 +11,17 @@ export function logClusterLife(events: EventLog): void {
 }
 
 /** Has the lanes told of as workers that a pool gives to the run. */
-export function tellOfLanes(link: Pick<WorkerLink, "subscribe">, events: EventLog): void {
+export function tellOfLanes(
+  link: Pick<WorkerLink, "subscribe"> & { readonly isEnding: boolean },
+  events: EventLog,
+): void {
   link.subscribe((event) => {
     if (event.type !== "joined" && event.type !== "left") return;
     const { id: worker } = event;
     const told = { type: "worker", at: Date.now(), worker } as const;
     if (event.type === "joined") events.emit({ ...told, state: "ready", slots: event.slots });
-    else events.emit({ ...told, state: "gone", expected: event.drained, reason: event.reason });
+    else
+      events.emit({ ...told, state: "gone", expected: event.drained || link.isEnding, reason: event.reason });
   });
 }
 

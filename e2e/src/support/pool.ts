@@ -65,11 +65,9 @@ export class PoolServer implements AsyncDisposable {
   }
 
   static async start(...args: string[]): Promise<PoolServer> {
-    const program = process.env["NATS_SERVER_BIN"];
-    if (program === undefined) throw new Error("NATS_SERVER_BIN does not say where nats-server is.");
     const directory = mkdtempSync(join(tmpdir(), "muster-e2e-nats-"));
     const fixed = ["-js", "-sd", directory, "-a", "127.0.0.1", ...args];
-    const server = new Child([...fixed, "-p", "-1", "-m", "-1"], { program });
+    const server = new Child([...fixed, "-p", "-1", "-m", "-1"], { program: serverProgram() });
     const [, monitor] = await server.printed(/http monitor on 127\.0\.0\.1:(\d+)/);
     const [, client] = await server.printed(/client connections on 127\.0\.0\.1:(\d+)/);
     await server.printed(/Server is ready/);
@@ -83,7 +81,7 @@ export class PoolServer implements AsyncDisposable {
   async restart(): Promise<void> {
     this.#server.kill("SIGKILL");
     await this.#server.ended;
-    this.#server = new Child(this.#args, { program: process.env["NATS_SERVER_BIN"]! });
+    this.#server = new Child(this.#args, { program: serverProgram() });
     await this.#server.printed(/Server is ready/);
   }
 
@@ -108,15 +106,26 @@ export class PoolServer implements AsyncDisposable {
       allow_direct: true,
       num_replicas: 1,
     };
+    await this.#ask(`$JS.API.STREAM.CREATE.${name}`, config);
+  }
+
+  /** Has it look as if there were such a worker. */
+  async pretendWorker(worker: PoolStatus["workers"][number] & { readonly pool: string }): Promise<void> {
+    await this.makeStream("KV_muster-pools", ["$KV.muster-pools.>"], 60_000);
+    await this.#ask(`$KV.muster-pools.${worker.pool}.${worker.id}`, worker);
+  }
+
+  /** In the words of NATS itself. */
+  async #ask(subject: string, message: unknown): Promise<void> {
     const socket = connect(Number(new URL(this.address).port), "127.0.0.1");
-    const body = JSON.stringify(config);
+    const body = JSON.stringify(message);
     socket.write(
-      `CONNECT {"verbose":false}\r\nSUB made 1\r\nPUB $JS.API.STREAM.CREATE.${name} made ${Buffer.byteLength(body)}\r\n${body}\r\n`,
+      `CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB ${subject} answer ${Buffer.byteLength(body)}\r\n${body}\r\n`,
     );
     let answer = "";
     for await (const bytes of socket) {
       answer += String(bytes);
-      if (answer.includes("stream_create_response")) break;
+      if (/^MSG answer [\s\S]*}\r\n/m.test(answer)) break;
     }
     if (answer.includes('"error"')) throw new Error(answer);
   }
@@ -155,4 +164,10 @@ export class PoolServer implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function serverProgram(): string {
+  const program = process.env["NATS_SERVER_BIN"];
+  if (program === undefined) throw new Error("NATS_SERVER_BIN does not say where nats-server is.");
+  return program;
 }

@@ -33,6 +33,7 @@ export class PoolEngine extends NatsEngine {
   #sweeper: RunSweeper | undefined;
   #news: Subscription | undefined;
   #look: Timer | undefined;
+  #isEnding = false;
   #isClosed = false;
   /** What each lane has, by its worker's name. */
   readonly #resources = new Map<string, Readonly<Record<string, number>>>();
@@ -96,6 +97,16 @@ export class PoolEngine extends NatsEngine {
 
   protected override get pool(): string {
     return this.#options.pool;
+  }
+
+  /** Its lanes are let go: their ends are meant. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  protected override async end(): Promise<void> {
+    this.#isEnding = true;
+    await super.end();
   }
 
   protected override async leaving(): Promise<void> {
