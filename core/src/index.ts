@@ -27,6 +27,7 @@ export {
   startProgram,
 } from "./base/start-program.ts";
 export { delay, type WaitOptions, withDeadline } from "./base/wait.ts";
+export { withoutCredentials } from "./base/without-credentials.ts";
 export { Reporter, type ReporterOptions } from "./cli/reporter.ts";
 export * from "./cluster/index.ts";
 export * from "./contracts/index.ts";

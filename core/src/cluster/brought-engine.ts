@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../base/errors.ts";
+import { withoutCredentials } from "../base/without-credentials.ts";
 import type { EngineEndpoint, OpenInfo } from "../contracts/provider.ts";
 import { type RunningNatsServer, startNatsServer } from "./nats-server.ts";
 
@@ -21,11 +22,6 @@ export function checkEngineChoice(choice: unknown, option = "engine"): EngineCho
     option,
     `${option} must be "hub", "nats", or the address of a server of NATS such as nats://10.0.0.7:4222, but it is ${JSON.stringify(given)}.`,
   );
-}
-
-/** An address, or several, as a message may show them. */
-export function withoutCredentials(addresses: string): string {
-  return addresses.replaceAll(/(^|\/|,)[^/@,]*@/g, "$1…@");
 }
 
 /** The engine that a provider brings, whose workers are processes of the driver's machine. */

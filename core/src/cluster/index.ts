@@ -2,7 +2,7 @@ export { parseBytes } from "../base/bytes.ts";
 export { LineSplitter } from "../base/line-splitter.ts";
 export type { AdaptOptions } from "./adapt-options.ts";
 export { AsyncQueue } from "./async-queue.ts";
-export { BroughtEngine, checkEngineChoice, type EngineChoice, withoutCredentials } from "./brought-engine.ts";
+export { BroughtEngine, checkEngineChoice, type EngineChoice } from "./brought-engine.ts";
 export { Cluster } from "./cluster.ts";
 export { ClusterClassError, type MakeCluster, resolveClusterClass } from "./cluster-class.ts";
 export type { ClusterOptions } from "./cluster-options.ts";

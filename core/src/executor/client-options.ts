@@ -1,6 +1,7 @@
 import { checkNumber, checkOptionNames } from "../base/check-options.ts";
 import { InvalidOptionError } from "../base/errors.ts";
-import { isNatsAddress, withoutCredentials } from "../wire/nats/nats-address.ts";
+import { withoutCredentials } from "../base/without-credentials.ts";
+import { isNatsAddress } from "../wire/nats/nats-address.ts";
 import {
   NATS_OPTION_NAMES,
   type NatsOptions,

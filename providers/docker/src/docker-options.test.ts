@@ -28,7 +28,7 @@ test.each<[DockerClusterOptions, string]>([
   [{ engine: "redis" as never }, 'engine must be "hub", "nats", or the address of a server of NATS'],
   [
     { engine: "nats://me:mine@127.0.0.1:4222,nats://[::1]" },
-    'engine must be a server of NATS that containers reach, which do not see this machine\'s loopback interface, but it is "nats://…@127.0.0.1:4222,nats://[::1]".',
+    'engine must be a server of NATS that containers reach, which do not see this machine\'s loopback interface, but it is "nats://127.0.0.1:4222,nats://[::1]".',
   ],
   [{ natsImage: "nats:2" }, 'natsImage must be left out unless engine is "nats", but it is "nats:2".'],
   [

@@ -203,9 +203,9 @@ export function resolveDockerOptions(options: DockerClusterOptions): {
 
 /** Whether none of an engine's addresses leads anywhere else. */
 function isLoopback(engine: EngineChoice): boolean {
-  return engine
+  return withoutCredentials(engine)
     .split(",")
-    .every((address) => /^\w+:\/\/([^@/]*@)?(localhost|127\.[\d.]+|\[::1\])(:\d+)?\/?$/.test(address.trim()));
+    .every((address) => /^\w+:\/\/(localhost|127\.[\d.]+|\[::1\])(:\d+)?\/?$/.test(address.trim()));
 }
 
 function refuseUnless(fits: boolean, option: string, wanted: string, value: unknown): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isNatsAddress, parseAddresses, withoutCredentials } from "./nats-address.ts";
+import { isNatsAddress, parseAddresses } from "./nats-address.ts";
 
 const addressesOf = (addresses: string | readonly string[]): string[] =>
   parseAddresses(addresses, "address").servers.map(({ address }) => address);
@@ -82,11 +82,6 @@ test.each([
   }
   expect(message).toContain("host");
   expect(message).not.toContain("hunter");
-});
-
-test("credentials are cut from addresses, and nothing else is", () => {
-  expect(withoutCredentials("nats://me:secret@a:1,tls://token@b:2")).toBe("nats://a:1,tls://b:2");
-  expect(withoutCredentials("tcp://127.0.0.1:40123?pid=1")).toBe("tcp://127.0.0.1:40123?pid=1");
 });
 
 test("only what begins as one is an address of NATS", () => {

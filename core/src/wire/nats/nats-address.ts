@@ -1,5 +1,6 @@
 import { InvalidOptionError } from "../../base/errors.ts";
 import { nearName } from "../../base/near-name.ts";
+import { withoutCredentials } from "../../base/without-credentials.ts";
 
 /** Where one server is. */
 export interface NatsServer {
@@ -33,15 +34,6 @@ const ESCAPES = " In credentials, write %40 for @, %3A for :, %2F for / and %2C 
 /** Whether an address is one of NATS servers, so that what speaks to them has to be loaded. */
 export function isNatsAddress(address: string): boolean {
   return SCHEMES.some((scheme) => address.trimStart().toLowerCase().startsWith(`${scheme}://`));
-}
-
-/** Addresses as they may be shown: without the credentials that may be in them, whatever else is wrong with them. */
-export function withoutCredentials(addresses: string): string {
-  // Up to the last @ before the next scheme: what is not escaped may hold commas, and more than one @.
-  return addresses
-    .split(/(?=[a-z][a-z0-9+.-]*:\/\/)/i)
-    .map((part) => part.replace(/^(\s*(?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, "$1"))
-    .join("");
 }
 
 /**
