@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { MusterError } from "../base/errors.ts";
 import { type EncodedParts, readBlobFile, writeBlobFile } from "../wire/blob-file.ts";
 import { type BlobValue, Tag } from "../wire/envelope.ts";
 import type { Encoded } from "../wire/values.ts";
-import type { BlobPlace, FromThread } from "./thread-messages.ts";
+import type { BlobFailure, BlobPlace, FromThread } from "./thread-messages.ts";
 
 /**
  * Large values of a task thread. They are files in a directory that lies in memory where there is one: the engine's
@@ -33,7 +33,16 @@ export class ThreadBlobs {
     const id = `${this.#prefix}-${this.#place!.tag}-${++this.#made}`;
     writeBlobFile(this.#path(id), encoded);
     const blob: BlobValue = [Tag.blob, id, encoded.byteLength];
-    return this.#place!.isShared ? blob : this.#ask({ type: "blobPut", id }).then(() => blob);
+    return this.#place!.isShared
+      ? blob
+      : this.#ask({ type: "blobPut", id }).then(
+          () => blob,
+          (error: unknown) => {
+            // Nobody knows of it, so nobody would remove it.
+            rmSync(this.#path(id), { force: true });
+            throw error;
+          },
+        );
   }
 
   async get(id: string): Promise<EncodedParts> {
@@ -43,11 +52,11 @@ export class ThreadBlobs {
   }
 
   /** The main thread's answer to `blobGet` or `blobPut`. */
-  settle(id: string, error: string | undefined): void {
+  settle(id: string, error: BlobFailure | undefined): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve();
-    else waiting?.reject(new MusterError("INTERNAL", error));
+    else waiting?.reject(new MusterError(error.code, error.message));
   }
 
   #path(id: string): string {

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { MusterErrorCode } from "../base/errors.ts";
 import type { DialTarget } from "../wire/dial.ts";
 import type { DefineMessage, RunMessage } from "../wire/protocol.ts";
 
@@ -47,7 +48,13 @@ export type ToThread =
   | { readonly type: "abort"; readonly place: number }
   /** Nothing more will begin. Answer: when what runs has ended, and the engine has been told. */
   | { readonly type: "leave" }
-  | { readonly type: "blob"; readonly id: string; readonly error: string | undefined };
+  | { readonly type: "blob"; readonly id: string; readonly error: BlobFailure | undefined };
+
+/** Why a blob could not be brought or kept. */
+export interface BlobFailure {
+  readonly code: MusterErrorCode;
+  readonly message: string;
+}
 
 export type FromThread =
   /** The engine is reached. */

@@ -1,5 +1,6 @@
 import { systemClock } from "../base/clock.ts";
 import type { Mark } from "../base/descendants.ts";
+import { MusterError, toError } from "../base/errors.ts";
 import { writeArtifact } from "../code/artifact-store.ts";
 import { workerFile } from "../contracts/worker-file.ts";
 import type { BlobMessage, BlobPlace, ThreadCode, ThreadLink, ToThread } from "../thread/thread-messages.ts";
@@ -160,7 +161,11 @@ export class Lanes {
     const done = type === "blobGet" ? sink.fetchBlob(id) : sink.storeBlob(id);
     done.then(
       () => lane.tell({ type: "blob", id, error: undefined }),
-      (error: unknown) => lane.tell({ type: "blob", id, error: String(error) }),
+      (thrown: unknown) => {
+        const { message } = toError(thrown);
+        const code = thrown instanceof MusterError ? thrown.code : "INTERNAL";
+        lane.tell({ type: "blob", id, error: { code, message } });
+      },
     );
   }
 }

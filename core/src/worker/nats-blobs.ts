@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MusterError } from "../base/errors.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
 import { makeKeptDirectory } from "../wire/blob-leases.ts";
@@ -56,7 +57,7 @@ export class NatsBlobs implements BlobKeeper {
 
   /** The driver cannot store what it was asked for. */
   async received({ id, error }: BlobPiece): Promise<void> {
-    this.#asked.get(id)?.reject(new Error(error));
+    this.#asked.get(id)?.reject(new MusterError("NATS", error ?? "The driver could not store it."));
     this.#asked.delete(id);
   }
 

@@ -28,6 +28,8 @@ describeCluster<LocalClusterOptions>("local, with a server of NATS", (kwargs) =>
   ...contract,
   kwargs: { engine: "nats" },
   leftovers: async (runId) => [...(await contract.leftovers(runId)), ...serverOf(runId)],
+  // Where a server is between, workers wait longer for their driver.
+  timeoutMs: 120_000,
 });
 
 /** The processes of a run's own server, and the directories that it stores in. */

@@ -1,9 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+
+export interface NatsServerSetup {
+  /** More of its configuration. */
+  readonly config?: string;
+  /** @default true */
+  readonly jetStream?: boolean;
+}
 
 /** A server of NATS on the loopback interface that a test kills and starts again, on the same files. */
 export class NatsServer implements AsyncDisposable {
@@ -12,15 +19,26 @@ export class NatsServer implements AsyncDisposable {
   readonly port: number;
   #process: ChildProcess | undefined;
 
-  private constructor(program: string, port: number) {
+  readonly #args: readonly string[];
+
+  private constructor(program: string, port: number, { config, jetStream = true }: NatsServerSetup) {
     this.#program = program;
     this.port = port;
+    const file = join(this.#directory, "nats.conf");
+    if (config !== undefined) writeFileSync(file, config);
+    this.#args = [
+      ...(config === undefined ? [] : ["-c", file]),
+      ...(jetStream ? ["-js", "-sd", this.#directory] : []),
+    ];
   }
 
-  static async start(variable: "NATS_SERVER_BIN" | "NATS_OLD_SERVER_BIN" = "NATS_SERVER_BIN") {
+  static async start(
+    variable: "NATS_SERVER_BIN" | "NATS_OLD_SERVER_BIN" = "NATS_SERVER_BIN",
+    setup: NatsServerSetup = {},
+  ) {
     const program = process.env[variable];
     if (program === undefined) throw new Error(`${variable} must name a nats-server for this test.`);
-    const server = new NatsServer(program, await freePort());
+    const server = new NatsServer(program, await freePort(), setup);
     await server.restart();
     return server;
   }
@@ -30,12 +48,28 @@ export class NatsServer implements AsyncDisposable {
   }
 
   async restart(): Promise<void> {
-    const args = ["-js", "-sd", this.#directory, "-a", "127.0.0.1", "-p", String(this.port)];
+    const args = [...this.#args, "-a", "127.0.0.1", "-p", String(this.port)];
     this.#process = spawn(this.#program, args, { stdio: "ignore" });
     for (let tries = 0; !(await answers(this.port)); tries++) {
       if (tries > 500) throw new Error(`The server did not listen on ${this.port}.`);
       await delay(20);
     }
+  }
+
+  /** The answer of its JetStream, for which no client is needed. */
+  async ask(what: string, { body = {}, who = {} }: { body?: object; who?: object } = {}): Promise<object> {
+    const socket = connect(this.port, "127.0.0.1");
+    const text = JSON.stringify(body);
+    socket.write(
+      `CONNECT ${JSON.stringify({ verbose: false, ...who })}\r\nSUB answer 1\r\nPUB $JS.API.${what} answer ${Buffer.byteLength(text)}\r\n${text}\r\n`,
+    );
+    let heard = "";
+    for await (const bytes of socket) {
+      heard += String(bytes);
+      const answer = /MSG answer 1 \d+\r\n(\{.*\})\r\n/.exec(heard)?.[1];
+      if (answer !== undefined) return JSON.parse(answer) as object;
+    }
+    throw new Error(`The server closed the connection: ${heard}`);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {

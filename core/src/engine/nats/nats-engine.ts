@@ -9,6 +9,7 @@ import type { EngineEndpoint } from "../../contracts/provider.ts";
 import type { WorkerLink } from "../../contracts/worker-link.ts";
 import { BlobBucket } from "../../wire/nats/blob-bucket.ts";
 import { connectNats } from "../../wire/nats/connect-nats.ts";
+import { explainNats } from "../../wire/nats/explain-nats.ts";
 import { type NatsTarget, natsEnv, resolveNatsOptions } from "../../wire/nats/nats-options.ts";
 import type { NatsStream } from "../../wire/nats/nats-stream.ts";
 import { NatsListener } from "../../wire/nats/nats-streams.ts";
@@ -81,15 +82,21 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
       since: this.clock.wallTime(),
     };
     this.#bucket = new BlobBucket(connection, flowRunId, this.#ending.signal);
-    const holding = HeldRunLease.hold(connection, flowRunId, { lease, clock: this.clock });
-    [this.#lease] = await Promise.all([holding, this.#bucket.create()]);
+    const holding = this.#explained(
+      "keep the lease of a run",
+      HeldRunLease.hold(connection, flowRunId, { lease, clock: this.clock }),
+    );
+    const [held, created] = await Promise.allSettled([holding, this.#bucket.create()]);
+    // For the end, whatever became of the other.
+    if (held.status === "fulfilled") this.#lease = held.value;
+    for (const step of [held, created]) if (step.status === "rejected") throw step.reason;
     await super.open(listener);
     this.#streams = new NatsListener(
       { connection, subject: runSubject(flowRunId), clock: this.clock },
       (stream) => void this.#admit(stream),
     );
     this.#pulse = new NatsPulseThread({ address: target.address, env: natsEnv(target), runId: flowRunId });
-    await this.connected(connection);
+    await this.#explained("make what a run at a pool needs", this.connected(connection));
   }
 
   /** The server is there, and workers may come. */
@@ -109,6 +116,7 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
     );
     this.#ending.abort();
     await this.#pulse?.close();
+    this.#lease?.stop();
     if (this.#options.isOwnServer !== true)
       await withDeadline(this.#leaveServer(), "Removing what is left", { timeoutMs: REMOVE_MS }).catch(
         () => undefined,
@@ -117,10 +125,20 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
     await this.#connection?.close();
   }
 
+  /** What the server does; or what it says, and what to do. */
+  async #explained<T>(what: string, doing: Promise<T>): Promise<T> {
+    try {
+      return await doing;
+    } catch (error) {
+      throw error instanceof MusterError ? error : explainNats(error, what, this.#options.target.address);
+    }
+  }
+
   async #leaveServer(): Promise<void> {
     await this.leaving().catch(() => undefined);
-    await this.#bucket?.destroy();
-    await this.#lease?.release();
+    // That it was never made is no reason to leave the lease.
+    await this.#bucket?.destroy().catch(() => undefined);
+    await this.#lease?.release().catch(() => undefined);
     await this.#connection?.flush();
   }
 

@@ -12,6 +12,7 @@ import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { MusterError } from "../../base/errors.ts";
 import { delay } from "../../base/wait.ts";
 import { checkBlobId } from "../blob-file.ts";
+import { explainNats } from "./explain-nats.ts";
 
 /** Whoever has no driver any more that would remove it: what a run left is gone after so long, in milliseconds. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
@@ -57,11 +58,15 @@ export class BlobBucket {
   }
 
   async create(): Promise<void> {
-    await new Objm(this.#client).create(this.#name, {
+    const options = {
       description: "Large values of a run of Muster",
       storage: StorageType.File,
       ttl: MAX_AGE_MS * 1e6,
-    });
+    };
+    await this.#explained(
+      "make the object store of a run",
+      new Objm(this.#client).create(this.#name, options),
+    );
   }
 
   /** Whether the server says that there is none: the run has ended, or was given up. */
@@ -79,8 +84,20 @@ export class BlobBucket {
     await (await this.#jsm()).streams.delete(this.#stream);
   }
 
-  /** Stores the file of a blob. Resolves when the server has it all. */
+  /**
+   * Stores the file of a blob. Resolves when the server has it all.
+   * @throws NatsError when it will not; then nothing of it is left there
+   */
   async put(id: string, path: string): Promise<void> {
+    try {
+      await this.#explained("store a large value", this.#put(id, path));
+    } catch (error) {
+      await this.remove([id]).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #put(id: string, path: string): Promise<void> {
     const file = await open(path, "r");
     try {
       const { size } = await file.stat();
@@ -100,8 +117,12 @@ export class BlobBucket {
     }
   }
 
-  /** @throws MusterError `INTERNAL` when there is no such blob */
-  async get(id: string): Promise<Buffer> {
+  /** @throws MusterError `INTERNAL` when there is no such blob, NatsError when it cannot be had */
+  get(id: string): Promise<Buffer> {
+    return this.#explained("give a large value", this.#get(id));
+  }
+
+  async #get(id: string): Promise<Buffer> {
     const first = await this.#piece(id, 0);
     const count = Number(first.header.get(PIECES));
     if (count === 1) return Buffer.from(first.data.buffer, first.data.byteOffset, first.data.byteLength);
@@ -131,6 +152,17 @@ export class BlobBucket {
     throw new MusterError("INTERNAL", `The blob ${id} is not in the object store of its run.`);
   }
 
+  /** Its answer; or what it says, and what to do. */
+  async #explained<T>(what: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      // Our own say it already; and what the disk here says is not the server's.
+      if (error instanceof MusterError || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+      throw explainNats(error, what, this.#connection.getServer());
+    }
+  }
+
   #subject(id: string, piece: number | "*"): string {
     return `$O.${this.#name}.C.${checkBlobId(id)}.${piece}`;
   }
@@ -146,19 +178,32 @@ export class BlobBucket {
       try {
         return await attempt();
       } catch (error) {
-        // What the server itself says is no trouble of the way to it.
-        if (error instanceof JetStreamApiError || performance.now() - begin > PATIENCE_MS) throw error;
+        if (!isPassing(error) || performance.now() - begin > PATIENCE_MS) throw error;
         await delay(RETRY_MS, { signal: this.#signal });
       }
     }
   }
 }
 
-/** Calls for each number below `count`, some at once. */
+/** Whether another try may help: neither what the server itself says is trouble of the way to it, nor what it does not allow. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return false;
+  const { trouble } = explainNats(error, "do it");
+  return trouble !== "FORBIDDEN" && trouble !== "LIMIT";
+}
+
+/** Calls for each number below `count`, some at once; after a failure, for no more. */
 async function inTurn(count: number, call: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const one = async (): Promise<void> => {
-    while (next < count) await call(next++);
+    try {
+      while (next < count) await call(next++);
+    } catch (error) {
+      next = count;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(count, MAX_UNDER_WAY) }, one));
+  const all = await Promise.allSettled(Array.from({ length: Math.min(count, MAX_UNDER_WAY) }, one));
+  const failed = all.find((end) => end.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }

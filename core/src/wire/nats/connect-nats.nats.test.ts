@@ -176,7 +176,7 @@ test.each<[string, TestServerOptions, NatsOptions, string, string]>([
     { user },
     {},
     "UNAUTHORIZED",
-    'it says "Authorization Violation" to a client that shows no credentials. Give credentials in clientKwargs',
+    'it says "Authorization Violation" to a client that shows no credentials. Give credentials as MUSTER_NATS_USER and',
   ],
   [
     "a wrong password",

@@ -145,7 +145,7 @@ function explainRefusal(error: Error, server: NatsServer, target: NatsTarget): E
       trouble: "UNAUTHORIZED",
       why: `it says "${says}" to ${shown}`,
       advice: isWithout
-        ? "Give credentials in clientKwargs (user and password, token, nkey or creds), or as MUSTER_NATS_USER and MUSTER_NATS_PASSWORD, MUSTER_NATS_TOKEN, MUSTER_NATS_NKEY or MUSTER_NATS_CREDS."
+        ? "Give credentials as MUSTER_NATS_USER and MUSTER_NATS_PASSWORD, MUSTER_NATS_TOKEN, MUSTER_NATS_NKEY or MUSTER_NATS_CREDS; or, where an executor has the address, in clientKwargs (user and password, token, nkey or creds)."
         : "Correct the credentials, or add them to the server's configuration.",
     };
   }

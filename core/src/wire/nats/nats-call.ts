@@ -54,7 +54,8 @@ export class NatsCall {
     if (this.#tls?.isFirst === true) await this.#secure();
     const line = await this.#line();
     const info = INFO.exec(line)?.[1];
-    if (info === undefined) throw new NotNatsError(`it says ${JSON.stringify(line.slice(0, SHOWN))}`);
+    if (info === undefined)
+      throw new NotNatsError(`it says ${JSON.stringify(line.trimEnd().slice(0, SHOWN))}`);
     return JSON.parse(info) as ServerInfo;
   }
 

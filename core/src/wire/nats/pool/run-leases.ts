@@ -56,9 +56,14 @@ export class HeldRunLease {
     return held;
   }
 
+  /** Renews it no more. */
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
   /** Nothing of the run is in the server any more. */
   async release(): Promise<void> {
-    this.#timer?.cancel();
+    this.stop();
     await removeKey(this.#runs, this.#runId);
   }
 
