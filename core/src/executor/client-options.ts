@@ -95,8 +95,16 @@ export function checkClientOptions(options: ExecutorOptions): void {
 
 /** An executor's options as they may be shown: without what is secret. */
 export function withoutSecrets<Options extends ExecutorOptions>(options: Options): Options {
-  const { address, clientKwargs } = options;
-  if (typeof address !== "string") return options;
+  const { address, clientKwargs, clusterKwargs } = options;
+  if (typeof address !== "string") {
+    // Some clusters take an address there as well.
+    const { engine } = (clusterKwargs ?? {}) as { readonly engine?: unknown };
+    if (typeof engine !== "string") return options;
+    return {
+      ...options,
+      clusterKwargs: { ...(clusterKwargs as object), engine: withoutCredentials(engine) },
+    };
+  }
   const hidden = Object.entries(clientKwargs ?? {}).map(([name, value]) => [
     name,
     SECRETS.includes(name) ? "…" : value,

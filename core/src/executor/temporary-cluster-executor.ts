@@ -85,21 +85,14 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
   get logLevel(): LogLevel | undefined {
     return this.options.debug === true ? "debug" : undefined;
   }
-  readonly #options: TemporaryClusterOptions<Class>;
-
-  /**
-   * A copy of what was given: what is done to that later has no effect. There may be secrets in it, so neither `inspect`
-   * nor JSON of the executor shows it.
-   */
-  get options(): TemporaryClusterOptions<Class> {
-    return this.#options;
-  }
+  /** A copy of what was given: what is done to that later has no effect. */
+  readonly options: TemporaryClusterOptions<Class>;
 
   /** @throws InvalidOptionError for an option that does not exist */
   constructor(options: TemporaryClusterOptions<Class> = {}) {
     checkOptionNames(options, NAMES, { where: "TemporaryClusterExecutor" });
     checkBoolean(options.debug, false, "debug");
-    this.#options = copyOptions(options);
+    this.options = copyOptions(options);
     checkClientOptions(options);
   }
 
