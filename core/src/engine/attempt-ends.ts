@@ -41,7 +41,8 @@ export function endsWithWorker(
 ): TaskReport[] {
   const hasBegun = ({ started }: InFlight): boolean => started;
   const loading = loadingAmong(entries, hasBegun);
-  const free = freePlaces(entries, hasBegun);
+  // One that was only seen to run may have ended since, and others begun behind it, before anything of that was told.
+  const free = freePlaces(entries, ({ announced }) => announced);
   return entries.map((entry) => {
     const started = entry.started || (free.get(entry.lane)! > 0 && mayHaveBegun(entry) && "perhaps");
     const during = entry.started ? "running" : loading.has(entry) ? "loading" : undefined;

@@ -334,7 +334,19 @@ test("of short ones that lay there together it is not known which of them had st
   }
 });
 
-test("what lay at a lost worker is lost, and what lies behind one that was seen to run had not started", () => {
+test("of short ones behind one that was seen to run it is not known either: it may have ended since", () => {
+  using run = new DispatcherRun();
+  const worker = run.worker("w-1");
+  const fn = taskFunction({ expectedMs: 0.1 });
+  run.dispatcher.submit(range(1, 4).map((id) => engineTask(id, { fn })));
+  worker.begins(0, 1);
+  worker.ends(0);
+  worker.starts(2);
+  run.dispatcher.removeWorker("w-1", DEATH);
+  expect(run.reports.slice(1).map(({ started }) => started)).toEqual([true, "perhaps", "perhaps"]);
+});
+
+test("what lay at a lost worker is lost, and what nobody may have begun had not started", () => {
   using run = new DispatcherRun();
   const worker = run.worker("w-1");
   run.dispatcher.submit(shortTasks(range(1, 4)));

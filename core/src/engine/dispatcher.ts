@@ -222,6 +222,7 @@ export class Dispatcher {
     if (entry?.lane.worker.id !== workerId || entry.lane.number !== laneNumber || entry.number !== number)
       return;
     entry.started = true;
+    entry.announced = true;
     entry.lane.begun.add(entry.task.fn);
   }
 

@@ -60,6 +60,8 @@ export interface InFlight {
   readonly bytes: number;
   /** Whether its lane said that it begins, or was seen to run it. Short ones that lie behind others are not announced. */
   started: boolean;
+  /** Its lane said so before it called it: nothing behind it began before its end was told. */
+  announced: boolean;
   cancelled: boolean;
 }
 
@@ -107,6 +109,7 @@ export class InFlightTable {
       bytes: task.fn.expectedBytes,
       lossesBefore: this.losses,
       started: false,
+      announced: false,
       cancelled: false,
     };
     lane.inFlight++;
