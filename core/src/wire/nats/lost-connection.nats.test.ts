@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { NatsConnection, Status } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { connectNats } from "./connect-nats.ts";
@@ -104,3 +105,25 @@ test.each([
 function sockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 }
+
+test("a connection that is closed just as its server hangs up, with something still to send, ends no process", async () => {
+  await using server = await TestServer.start();
+  const connection = await connected(server.port);
+  const { transport } = (connection as unknown as { protocol: { transport: { socket: Socket } } }).protocol;
+  const { socket } = transport;
+  const closed = new Promise<void>((resolve) => {
+    // The client hangs up as well, and does not know it yet.
+    const end = socket.end.bind(socket);
+    socket.end = () => {
+      queueMicrotask(() => {
+        connection.publish("test", "too late");
+        resolve(connection.close());
+      });
+      return end();
+    };
+  });
+  await server.kill();
+  await closed;
+  // An error that nobody hears ends a process in the next turn; Vitest tells of it as a failure.
+  await new Promise(setImmediate);
+});
