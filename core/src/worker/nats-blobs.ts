@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MusterError } from "../base/errors.ts";
 import { removeBlobDirectory } from "../wire/blob-directory.ts";
 import { checkBlobId } from "../wire/blob-file.ts";
-import { makeKeptDirectory } from "../wire/blob-leases.ts";
+import { makeKeptDirectory, sweepBlobDirectories } from "../wire/blob-leases.ts";
 import type { BlobPiece } from "../wire/blob-transfer.ts";
 import type { Channel } from "../wire/channel.ts";
 import { packMessage } from "../wire/message.ts";
@@ -74,6 +74,8 @@ export class NatsBlobs implements BlobKeeper {
   close(): void {
     this.#kept.stopKeeping();
     removeBlobDirectory(this.directory);
+    // A driver that was killed, and was on this machine, has left its own: nobody else is there who would look for it.
+    sweepBlobDirectories(dirname(this.directory));
   }
 
   #askDriver(id: string): Promise<void> {
