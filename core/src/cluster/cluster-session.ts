@@ -25,6 +25,8 @@ export interface ClusterSession {
   readonly cancelGraceMs: number;
   /** Workers log everything. */
   readonly debug: boolean;
+  /** The engine's end, once it is closing: what a provider has brought for it may go after that alone. */
+  readonly engineEnd?: () => Promise<void> | undefined;
 }
 
 /** What a cluster can have at most, for the question whether a task can ever run. */

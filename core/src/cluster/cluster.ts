@@ -328,6 +328,8 @@ export class Cluster implements AsyncDisposable {
     await this.#provider.abandon();
     const leftovers: Leftover[] = [];
     if (running !== undefined) leftovers.push(...(await running.supervisor.stop(graceMs)));
+    // It may still be asked for values. Whether that goes well is for who closes the engine.
+    if (this.bringsEngine) await running?.session.engineEnd?.()?.catch(() => undefined);
     leftovers.push(...(await this.#provider.close(clock)));
     running?.supervisor.end();
     for (const listener of this.#closedListeners) listener();

@@ -61,6 +61,7 @@ export class BlobStore {
   readonly #forgetExit: () => void;
   readonly #removeAll = (): void => removeBlobDirectory(this.directory);
   readonly #collector = new BlobCollector(systemClock);
+  readonly #fetching = new Set<Promise<Buffer>>();
   #made = 0;
   #freed: string[] = [];
   #closed = false;
@@ -121,7 +122,15 @@ export class BlobStore {
    */
   get(id: string): EncodedParts | Promise<EncodedParts> {
     if (this.#closed) throw new MusterError("CLOSED", "The engine that kept it is closed.");
-    return this.#owner.fetch(id)?.then((bytes) => unflatten(bytes)) ?? readBlobFile(this.path(id));
+    const fetching = this.#owner.fetch(id);
+    if (fetching === undefined) return readBlobFile(this.path(id));
+    this.#fetching.add(fetching);
+    return fetching.then((bytes) => unflatten(bytes)).finally(() => this.#fetching.delete(fetching));
+  }
+
+  /** Resolves when nothing is on its way here from elsewhere. */
+  async idle(): Promise<void> {
+    while (this.#fetching.size > 0) await Promise.allSettled(this.#fetching);
   }
 
   close(): void {

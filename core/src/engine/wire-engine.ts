@@ -111,6 +111,11 @@ export abstract class WireEngine implements Engine {
     return `it needs ${list(fn.resources)}, and a worker of this cluster has ${list(possible)}. Give the cluster \`resources\`.`;
   }
 
+  /** Its end, once it is closing. */
+  get closing(): Promise<void> | undefined {
+    return this.#closing;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

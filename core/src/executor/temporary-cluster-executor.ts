@@ -203,6 +203,7 @@ export class TemporaryClusterExecutor<const Class extends ClusterClass = typeof 
         deathTimeoutMs,
         cancelGraceMs,
         debug,
+        engineEnd: () => engine.closing,
       });
     } catch (error) {
       await executor.close();

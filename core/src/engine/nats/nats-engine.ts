@@ -30,6 +30,8 @@ export interface NatsEngineOptions extends WorkerHubOptions {
 
 /** Workers that have been heard out have so long to close their streams, in milliseconds. */
 const CLOSE_MS = 12_000;
+/** Large values that are on their way have so long to arrive, in milliseconds. */
+const FETCH_MS = 10_000;
 /** What is left in the server has so long to be removed, in milliseconds. */
 const REMOVE_MS = 10_000;
 
@@ -114,6 +116,8 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
     await withDeadline(this.allClosed(), "The workers' end", { timeoutMs: CLOSE_MS }).catch(() =>
       this.cutConnections(),
     );
+    // What somebody waits for is still had.
+    await withDeadline(this.blobs.idle(), "The last values", { timeoutMs: FETCH_MS }).catch(() => undefined);
     this.#ending.abort();
     await this.#pulse?.close();
     this.#lease?.stop();
@@ -157,7 +161,16 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
   }
 
   protected override fetchBlob(id: string): Promise<Buffer> | undefined {
-    return existsSync(this.blobs.path(id)) ? undefined : this.#bucket?.get(id);
+    return existsSync(this.blobs.path(id)) ? undefined : this.#fetch(id);
+  }
+
+  async #fetch(id: string): Promise<Buffer> {
+    try {
+      return await this.#bucket!.get(id);
+    } catch (cause) {
+      if (!this.#ending.signal.aborted) throw cause;
+      throw new MusterError("CLOSED", "The engine that kept it is closed.", { cause });
+    }
   }
 
   protected override readonly storeBlob = (id: string): Promise<void> => {

@@ -49,6 +49,16 @@ export function describeClosing(kit: EngineKit): void {
       expect(() => process.kill(pid, 0)).toThrow("ESRCH");
     });
 
+    test("a large value that is on its way to who asked for it arrives", async () => {
+      const run = await kit.begin();
+      const bytes = 32 * 2 ** 20;
+      const made = run.begin("bytes", [bytes, 1]);
+      await run.succeeded(made);
+      const unpacking = Promise.resolve(run.engine.unpack(made.value));
+      await Promise.all([run.close(), unpacking]);
+      expect(((await unpacking) as Uint8Array).length).toBe(bytes);
+    });
+
     test("what it kept is gone, and that is what it says", async () => {
       const run = await kit.begin();
       const [small, large] = [run.begin("sum", [[1]]), run.begin("bytes", [2 ** 20, 1])];
