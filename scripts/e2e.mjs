@@ -1,7 +1,8 @@
 // The slow tests. `npm run e2e -- docker` runs the contract of one provider, which must then be there; `npm run e2e --
 // slow` what takes long and needs no service; `npm run e2e -- situations` the tables of situations, and behind it may
 // stand which files of them: `situations ends`; `npm run e2e -- ledger` random lives of runs; `npm run e2e -- nats` what
-// starts servers of NATS. Without a name all run whose service can be reached.
+// starts servers of NATS; `npm run e2e -- engines` all that runs on a LocalCluster, over each engine that it can have
+// beside its own. Without a name all run whose service can be reached.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -31,9 +32,10 @@ const SUITES = {
   situations: "e2e/situations.vitest.config.ts",
   ledger: "e2e/ledger.vitest.config.ts",
   nats: "e2e/nats.vitest.config.ts",
+  engines: "e2e/engines.vitest.config.ts",
 };
 /** What a suite needs, which is not everywhere; one that is asked for by its name fails without. */
-const NEEDS = { nats: "NATS_SERVER_BIN" };
+const NEEDS = { nats: "NATS_SERVER_BIN", engines: "NATS_SERVER_BIN" };
 
 const options = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { LocalExecutor, MusterError } from "@muster/core";
 import { describe, expect, test } from "vitest";
+import { engineKwargs } from "./engines.ts";
 import { Child } from "./support/child.ts";
 import { EXECUTORS, localWorkers } from "./support/clusters.ts";
 import { Project } from "./support/project.ts";
@@ -84,7 +85,7 @@ const FILES = {
     appendFileSync("imports.log", "imported ");
 
     const double = task("double", (n) => n * 2);
-    const executor = new TemporaryClusterExecutor({ clusterKwargs: { workers: 2 } });
+    const executor = new TemporaryClusterExecutor({ clusterKwargs: ${JSON.stringify({ workers: 2, ...engineKwargs })} });
     const numbers = flow({ name: "numbers", executor }, (ns) => {
       appendFileSync("runs.log", "ran ");
       return double.map(ns);
@@ -105,7 +106,7 @@ const FILES = {
     import { square, makeTask } from "./library/tasks.mjs";
     const triple = makeTask("triple", 3);
     const fives = makeTask("fives", 5);
-    const executor = new TemporaryClusterExecutor({ clusterKwargs: { workers: 1 } });
+    const executor = new TemporaryClusterExecutor({ clusterKwargs: ${JSON.stringify({ workers: 1, ...engineKwargs })} });
     const state = await flow({ name: "two-files", executor }, () => [square(3), triple(3), fives(3)]).run();
     console.log(JSON.stringify(state.unwrap()));
   `,

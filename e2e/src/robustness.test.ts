@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { context, flow, LocalExecutor, LocalPoolExecutor, State, task } from "@muster/core";
 import { expect, test } from "vitest";
+import { engineKwargs } from "./engines.ts";
 import { Child } from "./support/child.ts";
 import { EXECUTORS, localWorkers } from "./support/clusters.ts";
 import { Recorder } from "./support/events.ts";
@@ -84,7 +85,7 @@ test("code that ends its thread while it is imported fails its tasks, and says s
       import { isMainThread } from "node:worker_threads";
       if (!isMainThread) process.exit(7);
       const never = task("never", () => 1);
-      export default flow({ name: "exits", executor: new TemporaryClusterExecutor({ clusterKwargs: { workers: 1 } }) }, () => never());
+      export default flow({ name: "exits", executor: new TemporaryClusterExecutor({ clusterKwargs: ${JSON.stringify({ workers: 1, ...engineKwargs })} }) }, () => never());
     `,
   });
   await using child = Child.muster(["run", project.path("flow.ts")], { cwd: project.directory });

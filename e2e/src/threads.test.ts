@@ -1,5 +1,6 @@
 import { context, flow, LocalPoolExecutor, TemporaryClusterExecutor, task } from "@muster/core";
 import { expect, test } from "vitest";
+import { engineKwargs } from "./engines.ts";
 import { UserCluster } from "./fixtures/user-cluster.ts";
 import { localWorkers } from "./support/clusters.ts";
 import { Recorder } from "./support/events.ts";
@@ -67,7 +68,10 @@ const says = task("says", (what: string) => {
 
 test("debug: true lets everything be heard", async () => {
   const recorder = new Recorder();
-  const executor = new TemporaryClusterExecutor({ clusterKwargs: { workers: 1 }, debug: true });
+  const executor = new TemporaryClusterExecutor({
+    clusterKwargs: { workers: 1, ...engineKwargs },
+    debug: true,
+  });
   await flow({ name: "debugging", executor }, () => says("it")).run({ onEvent: recorder.onEvent });
   expect(recorder.taskLogs().map(({ level }) => level)).toEqual(
     expect.arrayContaining(["info", "error", "debug"]),

@@ -1,5 +1,6 @@
 import { flow, task, unmapped } from "@muster/core";
 import { expect, test } from "vitest";
+import { engine } from "./engines.ts";
 import { Child } from "./support/child.ts";
 import { localWorkers } from "./support/clusters.ts";
 import { Recorder } from "./support/events.ts";
@@ -145,9 +146,12 @@ test("an instance of a class arrives as a plain object, and a warning says so on
   );
 });
 
-test("large results are freed when no future needs them any more", async () => {
-  await using child = Child.fixture("frees.ts", [], ["--expose-gc"]);
-  const { exitCode, stdout, stderr } = await child.ended;
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-  expect(JSON.parse(stdout)).toEqual({ held: 10, heldByOneFuture: 1, heldByNone: 0 });
-});
+// Elsewhere, the contract of engines looks after them.
+if (engine.keepsValuesHere) {
+  test("large results are freed when no future needs them any more", async () => {
+    await using child = Child.fixture("frees.ts", [], ["--expose-gc"]);
+    const { exitCode, stdout, stderr } = await child.ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({ held: 10, heldByOneFuture: 1, heldByNone: 0 });
+  });
+}

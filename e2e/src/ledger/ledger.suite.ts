@@ -15,6 +15,7 @@ import { makeSchedule } from "./schedule.ts";
  *   npm run e2e -- ledger                        one seed, on LocalCluster: about a minute
  *   MUSTER_SEEDS=20 npm run e2e -- ledger        twenty
  *   MUSTER_SEED=123 npm run e2e -- ledger        that one again; a failure prints it
+ *   MUSTER_E2E_ENGINE=nats npm run e2e -- ledger on LocalCluster with another engine: see ../engines.ts
  *   MUSTER_PLACE=docker npm run e2e -- ledger    on DockerCluster, "threads" or "processes"
  */
 const STEPS = 1000;

@@ -1,6 +1,7 @@
 import { type Cluster, type Executor, LocalPoolExecutor, TemporaryClusterExecutor } from "@muster/core";
 import { DockerCluster } from "@muster/docker";
 import { LocalCluster } from "@muster/local";
+import { engineKwargs } from "../engines.ts";
 import type { Schedule } from "./schedule.ts";
 
 export const PLACES = ["cluster", "docker", "threads", "processes"] as const;
@@ -31,7 +32,10 @@ export function placeOf(
         cancelGraceMs: 200,
       }),
     cluster: () =>
-      new TemporaryClusterExecutor({ clusterClass: () => kept(new LocalCluster(kwargs)), clientKwargs }),
+      new TemporaryClusterExecutor({
+        clusterClass: () => kept(new LocalCluster({ ...kwargs, ...engineKwargs })),
+        clientKwargs,
+      }),
     docker: () =>
       new TemporaryClusterExecutor({
         clusterClass: () => kept(new DockerCluster({ ...kwargs, volumes })),

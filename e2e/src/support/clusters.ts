@@ -1,5 +1,6 @@
 import { type Executor, LocalExecutor, LocalPoolExecutor, TemporaryClusterExecutor } from "@muster/core";
 import type { LocalClusterOptions } from "@muster/local";
+import { engineKwargs } from "../engines.ts";
 
 type ClientKwargs = NonNullable<ConstructorParameters<typeof TemporaryClusterExecutor>[0]>["clientKwargs"];
 
@@ -8,7 +9,8 @@ export function localWorkers(
   clusterKwargs: LocalClusterOptions = {},
   clientKwargs: ClientKwargs = {},
 ): TemporaryClusterExecutor {
-  return new TemporaryClusterExecutor({ clusterKwargs: { workers: 2, ...clusterKwargs }, clientKwargs });
+  const kwargs = { workers: 2, ...engineKwargs, ...clusterKwargs };
+  return new TemporaryClusterExecutor({ clusterKwargs: kwargs, clientKwargs });
 }
 
 /** Every executor there is: one test body proves them all. */

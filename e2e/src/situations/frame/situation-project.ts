@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { deserialize } from "node:v8";
 import type { MusterEvent } from "@muster/core";
 import * as core from "@muster/core";
+import { engineKwargs } from "../../engines.ts";
 import { Project } from "../../support/project.ts";
 import type { ExecutorFacts, Outcome, Place, Situation } from "./situation.ts";
 
@@ -131,7 +132,7 @@ export const executor = ${this.#executor(place, executor, mark)};
       case "processes":
         return `new LocalPoolExecutor(${JSON.stringify({ ...pool, scheduler: "processes" })})`;
       case "cluster":
-        return `new TemporaryClusterExecutor(${JSON.stringify({ ...common, clusterKwargs })})`;
+        return `new TemporaryClusterExecutor(${JSON.stringify({ ...common, clusterKwargs: { ...engineKwargs, ...clusterKwargs } })})`;
       case "docker": {
         const kwargs = {
           ...clusterKwargs,
