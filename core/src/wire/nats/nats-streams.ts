@@ -87,8 +87,13 @@ abstract class NatsStreams {
   #received({ subject, data }: Msg): void {
     const id = subject.split(".").slice(-2).join(".");
     const stream = this.streams.get(id);
-    if (stream === undefined) this.strange(id, data);
-    else stream.receive(data);
+    try {
+      if (stream === undefined) this.strange(id, data);
+      else stream.receive(data);
+    } catch (error) {
+      // Whoever may publish here may publish nonsense: it costs the stream that it names, and nobody else anything.
+      stream?.destroy(error as Error);
+    }
   }
 
   #windowBytes(): number {
