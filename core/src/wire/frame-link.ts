@@ -32,8 +32,7 @@ export class PortLink implements FrameLink {
   }
 
   send(type: number, ...parts: Uint8Array[]): void {
-    const body = own(parts);
-    this.#port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+    post(this.#port, type, parts);
   }
 
   flush(): void {}
@@ -42,12 +41,7 @@ export class PortLink implements FrameLink {
 
   /** Takes in what has already come, then closes. */
   end(): void {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { message: FrameMessage } | undefined;
-      if (received === undefined) break;
-      this.#onFrame(received.message.type, received.message.body);
-    }
-    this.#port.close();
+    closePort(this.#port, ({ type, body }) => this.#onFrame(type, body));
   }
 }
 
@@ -81,9 +75,8 @@ export class RelayLink implements FrameLink {
   }
 
   send(type: number, ...parts: Uint8Array[]): void {
-    const body = own(parts);
     this.#sent++;
-    this.#port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+    post(this.#port, type, parts);
   }
 
   flush(): void {}
@@ -106,52 +99,66 @@ export class RelayLink implements FrameLink {
   }
 }
 
-/** The other end of a `RelayLink`: carries its frames on over another link, and those from there back. */
+/**
+ * The other end of a `RelayLink`: carries its frames on over another link, and those from there back. That one is opened
+ * with the first frame: before it, nobody is there.
+ */
 export class Relay {
   readonly #port: MessagePort;
-  readonly #to: FrameLink;
+  readonly #open: () => FrameLink;
+  #to: FrameLink | undefined;
   #carried = 0;
   #isTelling = false;
 
-  constructor(port: MessagePort, to: FrameLink) {
+  constructor(port: MessagePort, open: () => FrameLink) {
     this.#port = port;
-    this.#to = to;
+    this.#open = open;
     port.on("message", (message: FrameMessage) => this.#carry(message));
   }
 
   /** A frame came from where frames are carried to. */
-  back(type: number, part: Uint8Array): void {
-    const body = own([part]);
-    this.#port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+  back(type: number, body: Uint8Array): void {
+    post(this.#port, type, [body]);
   }
 
   /** Carries on what has already come, then closes. */
   end(): void {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { message: FrameMessage } | undefined;
-      if (received === undefined) break;
-      this.#carry(received.message);
-    }
-    this.#port.close();
-    this.#to.end();
+    closePort(this.#port, (message) => this.#carry(message));
+    this.#to?.end();
   }
 
   #carry({ type, body }: FrameMessage): void {
+    this.#to ??= this.#open();
     this.#to.send(type, body);
     this.#carried++;
     if (this.#isTelling) return;
     this.#isTelling = true;
-    void this.#tellLeft();
+    void this.#tellLeft(this.#to);
   }
 
-  async #tellLeft(): Promise<void> {
+  async #tellLeft(to: FrameLink): Promise<void> {
     for (let told = 0; told < this.#carried; ) {
       told = this.#carried;
-      await this.#to.drained();
+      await to.drained();
       this.#port.postMessage({ left: told } satisfies RelayMessage);
     }
     this.#isTelling = false;
   }
+}
+
+function post(port: MessagePort, type: number, parts: readonly Uint8Array[]): void {
+  const body = own(parts);
+  port.postMessage({ type, body } satisfies FrameMessage, [body.buffer]);
+}
+
+/** Takes in what has already come, then closes. */
+function closePort(port: MessagePort, take: (message: FrameMessage) => void): void {
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { message: FrameMessage } | undefined;
+    if (received === undefined) break;
+    take(received.message);
+  }
+  port.close();
 }
 
 /** The parts as one, in a buffer of its own: what moves to another thread takes its whole buffer along. */

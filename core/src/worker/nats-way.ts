@@ -6,7 +6,6 @@ import type { WorkerSettings } from "../contracts/worker-env.ts";
 import type { ThreadLink } from "../thread/thread-messages.ts";
 import { Channel, type ChannelListener } from "../wire/channel.ts";
 import { Relay } from "../wire/frame-link.ts";
-import { packMessage } from "../wire/message.ts";
 import { BlobBucket } from "../wire/nats/blob-bucket.ts";
 import { connectNats } from "../wire/nats/connect-nats.ts";
 import { type NatsTarget, resolveNatsOptions } from "../wire/nats/nats-options.ts";
@@ -14,7 +13,7 @@ import { NatsPulse } from "../wire/nats/nats-pulse.ts";
 import type { NatsStream } from "../wire/nats/nats-stream.ts";
 import { NatsDialer } from "../wire/nats/nats-streams.ts";
 import { runSubject } from "../wire/nats/subjects.ts";
-import { FrameType, type LaneMessage, preamble, type WelcomeMessage } from "../wire/protocol.ts";
+import { preamble, type WelcomeMessage } from "../wire/protocol.ts";
 import type { BlobKeeper, EngineWay } from "./engine-way.ts";
 import { NatsBlobs } from "./nats-blobs.ts";
 
@@ -73,15 +72,14 @@ export class NatsWay implements EngineWay {
 
   threadLink(lane: number): ThreadLink {
     const { port1, port2 } = new MessageChannel();
-    const channel = new Channel(this.#dial(), {
-      frame: (type, body) => relay.back(type, body),
-      closed: () => port1.close(),
-    });
-    channel.send(
-      FrameType.lane,
-      packMessage({ workerId: this.#settings.workerId, lane } satisfies LaneMessage),
+    const relay: Relay = new Relay(
+      port1,
+      () =>
+        new Channel(this.#dial(), {
+          frame: (type, body) => relay.back(type, body),
+          closed: () => port1.close(),
+        }),
     );
-    const relay = new Relay(port1, channel);
     this.#relays.set(lane, relay);
     return { kind: "relay", port: port2 };
   }

@@ -65,8 +65,8 @@ const GOODBYE_MS = 500;
 
 /**
  * The main thread of a worker process: it never runs user code, and can therefore answer for the threads that do. Tasks
- * and their ends do not pass here: each task thread has a connection of its own. Threads start before the engine is
- * reached, so that booting costs the longer of the two and not their sum.
+ * and their ends are none of its business: each task thread has a lane of its own, whichever way that goes. Threads start
+ * before the engine is reached, so that booting costs the longer of the two and not their sum.
  */
 export class Worker {
   readonly #options: WorkerOptions;
