@@ -13,6 +13,7 @@ import { explainNats } from "../../wire/nats/explain-nats.ts";
 import { type NatsTarget, natsEnv, resolveNatsOptions } from "../../wire/nats/nats-options.ts";
 import type { NatsStream } from "../../wire/nats/nats-stream.ts";
 import { NatsListener } from "../../wire/nats/nats-streams.ts";
+import { shownName } from "../../wire/nats/pool/pool-names.ts";
 import { HeldRunLease } from "../../wire/nats/pool/run-leases.ts";
 import { runSubject } from "../../wire/nats/subjects.ts";
 import { preamble, TOKEN_BYTES, type WelcomeMessage } from "../../wire/protocol.ts";
@@ -75,9 +76,8 @@ export class NatsEngine extends WorkerHub implements WorkerLink {
       if (!this.#ending.signal.aborted)
         listener.failed(error ?? new MusterError("INTERNAL", "The connection to NATS was closed."));
     });
-    const { flowName } = run;
     const lease = {
-      flowName,
+      flowName: shownName(run.flowName),
       pool: this.pool,
       host: hostname(),
       pid: process.pid,

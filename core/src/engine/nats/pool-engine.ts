@@ -5,7 +5,7 @@ import type { EngineListener, EngineTask, TaskFunction } from "../../contracts/e
 import type { LogLevel } from "../../contracts/event.ts";
 import { type Bucket, openBucket, readAll } from "../../wire/nats/pool/bucket.ts";
 import { type LaneNews, type PoolWorker, readJson } from "../../wire/nats/pool/pool-messages.ts";
-import { POOLS_BUCKET, PRESENCE_MS, runPoolSubject } from "../../wire/nats/pool/pool-names.ts";
+import { POOLS_BUCKET, PRESENCE_MS, runPoolSubject, shownName } from "../../wire/nats/pool/pool-names.ts";
 import { PoolQueue } from "../../wire/nats/pool/pool-queue.ts";
 import { openRuns, RunSweeper } from "../../wire/nats/pool/run-leases.ts";
 import { NatsEngine, type NatsEngineOptions } from "./nats-engine.ts";
@@ -73,7 +73,8 @@ export class PoolEngine extends NatsEngine {
 
   protected override async connected(connection: NatsConnection): Promise<void> {
     const { pool, run, cancelGraceMs, deathTimeoutMs } = this.#options;
-    const { flowRunId: runId, flowName, logLevel } = run;
+    const { flowRunId: runId, logLevel } = run;
+    const flowName = shownName(run.flowName);
     const queue = await PoolQueue.open(connection, pool);
     this.#pools = await openBucket(connection, POOLS_BUCKET, PRESENCE_MS);
     const why = this.#shortage.whyNever(await this.#workers());

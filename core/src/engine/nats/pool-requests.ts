@@ -1,7 +1,8 @@
 import type { Clock, Timer } from "../../base/clock.ts";
+import type { Resources } from "../../base/resources.ts";
 import type { LaneRequest } from "../../wire/nats/pool/pool-messages.ts";
 import type { PoolQueue } from "../../wire/nats/pool/pool-queue.ts";
-import { classToken, type Resources } from "../../wire/nats/pool/resource-class.ts";
+import { classToken } from "../../wire/nats/pool/resource-class.ts";
 import { lanesOfUse } from "./lane-needs.ts";
 
 export interface PoolRequestsOptions {

@@ -1,7 +1,7 @@
+import { suffices } from "../../base/resources.ts";
 import type { PoolWorker } from "../../wire/nats/pool/pool-messages.ts";
 import { ANY_CLASS, classResources, describeClass } from "../../wire/nats/pool/resource-class.ts";
 import { PROTOCOL_VERSION } from "../../wire/protocol.ts";
-import { suffices } from "../resource-queues.ts";
 
 export interface ShortageOptions {
   readonly pool: string;

@@ -11,6 +11,14 @@ export const PRESENCE_MS = 10_000;
 /** Which runs there are: a key for each. */
 export const RUNS_BUCKET = "muster-runs";
 
+/** Of the name of a flow, others are told so many characters: it is for people, and a message has a limit. */
+const MAX_SHOWN_NAME = 200;
+
+/** The name of a flow, as others at the server are told it. */
+export function shownName(flowName: string): string {
+  return flowName.length <= MAX_SHOWN_NAME ? flowName : `${flowName.slice(0, MAX_SHOWN_NAME)}…`;
+}
+
 const POOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** @throws InvalidOptionError */
