@@ -1,7 +1,8 @@
 import { MusterError } from "../base/errors.ts";
+import { isBefore } from "../base/round-numbers.ts";
 import type { Loss, TaskReport } from "../contracts/engine.ts";
 import type { WorkerDeath } from "../contracts/worker-link.ts";
-import { isBefore, type LaneEndedMessage } from "../wire/protocol.ts";
+import type { LaneEndedMessage } from "../wire/protocol.ts";
 import type { InFlight, LaneState } from "./in-flight.ts";
 
 type Kind = TaskReport["kind"];

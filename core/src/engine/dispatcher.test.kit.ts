@@ -1,11 +1,11 @@
 import { SimulatedClock } from "../base/clock.ts";
+import type { Resources } from "../base/resources.ts";
 import type { EngineListener, EngineTask, TaskFunction, TaskReport, TaskStart } from "../contracts/engine.ts";
 import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { packReports, ReportKind, type ReportKindNumber, readTaskBatch } from "../wire/batches.ts";
 import type { CancelMessage, LaneEndedMessage, RecallMessage } from "../wire/protocol.ts";
 import { BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Resources } from "./resource-queues.ts";
 import { WireValues } from "./wire-values.ts";
 import type { WorkerPort } from "./worker-port.ts";
 

@@ -1,21 +1,17 @@
 import type { Clock } from "../base/clock.ts";
+import type { Resources } from "../base/resources.ts";
+import { isBefore } from "../base/round-numbers.ts";
 import type { EngineListener, EngineTask, TaskReport, TaskStart } from "../contracts/engine.ts";
 import type { WorkerDeath } from "../contracts/worker-link.ts";
 import { readReportBatch } from "../wire/batches.ts";
 import type { WireValue } from "../wire/envelope.ts";
 import { decodeError, type ErrorRecord } from "../wire/errors.ts";
 import { unpackMessage } from "../wire/message.ts";
-import {
-  type BeginsMessage,
-  isBefore,
-  type LaneEndedMessage,
-  type ReturnedMessage,
-} from "../wire/protocol.ts";
+import type { BeginsMessage, LaneEndedMessage, ReturnedMessage } from "../wire/protocol.ts";
 import { endOf, endsWithLane, endsWithWorker, reportKind } from "./attempt-ends.ts";
 import { BlobHandle } from "./blob-store.ts";
 import { type InFlight, InFlightTable, type LaneState, takesTasks, type WorkerState } from "./in-flight.ts";
 import { LaneFeeder } from "./lane-feeder.ts";
-import type { Resources } from "./resource-queues.ts";
 import { TaskSender } from "./task-sender.ts";
 import type { WireValues } from "./wire-values.ts";
 import type { WorkerFacts, WorkerPort } from "./worker-port.ts";

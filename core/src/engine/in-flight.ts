@@ -1,5 +1,6 @@
+import { type Resources, without } from "../base/resources.ts";
 import type { EngineTask, TaskFunction } from "../contracts/engine.ts";
-import { type Resources, resourceKey, without } from "./resource-queues.ts";
+import { resourceKey } from "./resource-queues.ts";
 import type { WorkerPort } from "./worker-port.ts";
 
 const NO_NEEDS = resourceKey({});

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { type Resources, suffices, without } from "../base/resources.ts";
 import { engineTask, taskFunction } from "./dispatcher.test.kit.ts";
-import { ResourceQueues, type Resources, suffices, without } from "./resource-queues.ts";
+import { ResourceQueues } from "./resource-queues.ts";
 
 const needing = (id: number, resources?: Resources, priority = 0) =>
   engineTask(id, { fn: taskFunction({ resources }), priority });

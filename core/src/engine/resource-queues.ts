@@ -1,11 +1,6 @@
+import { type Resources, suffices } from "../base/resources.ts";
 import type { EngineTask } from "../contracts/engine.ts";
 import { goesBefore, ReadyQueue } from "./ready-queue.ts";
-
-export type Resources = Readonly<Record<string, number>>;
-
-const NOTHING: Resources = {};
-/** 0.3 less 0.1 twice is a little less than 0.1. */
-const TOLERANCE = 1e-9;
 
 /** What waits, by what it needs: a task that has to wait for a GPU holds up none that does not. */
 export class ResourceQueues {
@@ -40,7 +35,7 @@ export class ResourceQueues {
   /** What they need, and how many of them need just that. */
   sizes(): { readonly needs: Resources; readonly size: number }[] {
     const others = Array.from(this.#classes.values(), ({ needs, queue }) => ({ needs, size: queue.size }));
-    return [{ needs: NOTHING, size: this.#plain.size }, ...others];
+    return [{ needs: {}, size: this.#plain.size }, ...others];
   }
 
   /** How many of those there are that need nothing. */
@@ -87,17 +82,6 @@ export class ResourceQueues {
 /** The same for the same resources, in whatever order they were named. */
 export function resourceKey(resources: Resources): string {
   return JSON.stringify(Object.entries(resources).sort());
-}
-
-export function suffices(free: Resources, needs: Resources): boolean {
-  return Object.entries(needs).every(([name, amount]) => (free[name] ?? 0) >= amount - TOLERANCE);
-}
-
-/** `free` with what `needs` says taken away, or, with sign -1, given back. */
-export function without(free: Resources, needs: Resources = NOTHING, sign: 1 | -1 = 1): Resources {
-  const left: Record<string, number> = { ...free };
-  for (const [name, amount] of Object.entries(needs)) left[name] = (left[name] ?? 0) - sign * amount;
-  return left;
 }
 
 /** @param queue one that is not empty */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { type Resources, suffices } from "../base/resources.ts";
 import type {
   Engine,
   EngineListener,
@@ -11,7 +12,6 @@ import type {
 } from "../contracts/engine.ts";
 import { BlobHandle, BlobStore } from "./blob-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type Resources, suffices } from "./resource-queues.ts";
 import { WireValues } from "./wire-values.ts";
 
 export interface WireEngineOptions {

@@ -8,3 +8,4 @@ export { describeCluster } from "./describe-cluster.ts";
 export { describeEngine } from "./describe-engine.ts";
 export type { EngineFactory, EngineOptions, OpenEngine } from "./engine/engine-factory.ts";
 export { workerProcesses } from "./engine/worker-processes.ts";
+export { seededRandom } from "./seeded-random.ts";

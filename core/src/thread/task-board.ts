@@ -1,4 +1,4 @@
-import { isBefore } from "../wire/protocol.ts";
+import { isBefore } from "../base/round-numbers.ts";
 
 /**
  * What a task thread has begun, in memory that the worker's main thread sees while the task thread is busy. The tasks of

@@ -121,11 +121,6 @@ export interface LaneMessage {
   readonly lane: number;
 }
 
-/** Of the numbers of two tasks of one lane, which are never far apart: they count by 32 bits. */
-export function isBefore(number: number, other: number): boolean {
-  return ((other - number) | 0) > 0;
-}
-
 /**
  * Takes back what has not begun in a lane. Tasks are numbered in the order in which they were sent there, from 0 and by
  * 32 bits; `end` is the number of the next one.

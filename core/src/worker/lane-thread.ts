@@ -1,17 +1,13 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import type { Mark } from "../base/descendants.ts";
+import { isBefore } from "../base/round-numbers.ts";
 import { ReportBuffer } from "../thread/report-buffer.ts";
 import { TaskBoard } from "../thread/task-board.ts";
 import type { BlobMessage, FromThread, ThreadData, ToThread } from "../thread/thread-messages.ts";
 import { PrintCount } from "../thread/thread-output.ts";
 import { ReportKind } from "../wire/batches.ts";
-import {
-  type CancelMessage,
-  isBefore,
-  type LaneEndedMessage,
-  type ReturnedMessage,
-} from "../wire/protocol.ts";
+import type { CancelMessage, LaneEndedMessage, ReturnedMessage } from "../wire/protocol.ts";
 import { AttemptWatch } from "./attempt-watch.ts";
 import { endThread } from "./end-thread.ts";
 

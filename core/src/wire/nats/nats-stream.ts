@@ -1,13 +1,7 @@
 import { Duplex } from "node:stream";
 import { Deque } from "../../base/deque.ts";
-import {
-  isBeforeBy,
-  packSegment,
-  readSegment,
-  SEGMENT_HEADER_BYTES,
-  SegmentFlag,
-  writeHeader,
-} from "./segment.ts";
+import { stepsTo } from "../../base/round-numbers.ts";
+import { packSegment, readSegment, SEGMENT_HEADER_BYTES, SegmentFlag, writeHeader } from "./segment.ts";
 
 export interface NatsStreamOptions {
   /** Sends a message to the other side. It may be lost. */
@@ -86,7 +80,7 @@ export class NatsStream extends Duplex {
     }
     this.#heardExpects(expects, credit);
     if (flags & SegmentFlag.again) this.#sendAgain();
-    const ahead = isBeforeBy(this.#expected, number);
+    const ahead = stepsTo(this.#expected, number);
     if (flags & SegmentFlag.asks) this.#askedAgainAt = -1;
     if (flags & SegmentFlag.numbered) {
       if (ahead === 0) this.#take(flags, body);
@@ -165,10 +159,10 @@ export class NatsStream extends Duplex {
 
   #heardExpects(expects: number, credit: number): void {
     for (let first = this.#unheard.peek(); first !== undefined; first = this.#unheard.peek()) {
-      if (isBeforeBy(first.number, expects) <= 0) break;
+      if (stepsTo(first.number, expects) <= 0) break;
       this.#unheard.shift();
     }
-    if (isBeforeBy(this.#maySendBytes, credit) > 0) this.#maySendBytes = credit;
+    if (stepsTo(this.#maySendBytes, credit) > 0) this.#maySendBytes = credit;
     this.#finishIfHeard();
   }
 
@@ -182,7 +176,7 @@ export class NatsStream extends Duplex {
   #sendWaiting(): void {
     while (this.#waiting !== undefined && this.#options.isConnected()) {
       const { parts, done } = this.#waiting;
-      const room = isBeforeBy(this.#sentBytes, this.#maySendBytes);
+      const room = stepsTo(this.#sentBytes, this.#maySendBytes);
       if (room <= 0) return;
       const most = Math.min(room, MAX_BODY_BYTES, this.#options.maxMessageBytes() - SEGMENT_HEADER_BYTES);
       const body: Buffer[] = [];
@@ -225,7 +219,7 @@ export class NatsStream extends Duplex {
 
   /** The other side need not hear of each message that came: of a part of what it may send, it must. */
   #tellIfWorthIt(): void {
-    const gained = isBeforeBy(this.#toldCredit, this.#creditNow());
+    const gained = stepsTo(this.#toldCredit, this.#creditNow());
     if (gained >= this.#options.windowBytes() / 4) this.#tell();
   }
 
@@ -252,7 +246,7 @@ export class NatsStream extends Duplex {
   #news(): { readonly expects: number; readonly credit: number } {
     const credit = this.#creditNow();
     // It is never taken back: the other side may have used it.
-    if (isBeforeBy(this.#toldCredit, credit) > 0) this.#toldCredit = credit;
+    if (stepsTo(this.#toldCredit, credit) > 0) this.#toldCredit = credit;
     this.#toldExpected = this.#expected;
     return { expects: this.#expected, credit: this.#toldCredit };
   }

@@ -70,8 +70,3 @@ export function readSegment(message: Uint8Array): Segment {
     body: message.subarray(SEGMENT_HEADER_BYTES),
   };
 }
-
-/** Of two numbers that go round at 32 bits and are never far apart. */
-export function isBeforeBy(number: number, other: number): number {
-  return (other - number) | 0;
-}

@@ -1,13 +1,10 @@
-import type { Resources } from "../../wire/nats/pool/resource-class.ts";
+import { type Resources, suffices, without } from "../../base/resources.ts";
 
 /**
  * A lane of this worker may be given to another run when its own has had it for so long, in milliseconds, and by chance up
  * to half as much more: in step, several workers would always take from the same run.
  */
 export const QUANTUM_MS = 200;
-
-/** 0.3 less 0.1 twice is a little less than 0.1. */
-const TOLERANCE = 1e-9;
 
 /** A run's hold on a lane of some class. */
 export interface Lease {
@@ -16,8 +13,10 @@ export interface Lease {
   readonly token: string;
   /** What of the worker's resources the lane takes. */
   readonly needs: Resources;
-  /** When it began to work, in milliseconds; undefined before. */
+  /** Since when its quantum runs, in milliseconds; undefined before it works. */
   since: number | undefined;
+  /** When it began to work, in milliseconds since 1970; undefined before. */
+  beganAt: number | undefined;
   /** What its quantum is longer than the shortest, in milliseconds. */
   extraMs: number;
 }
@@ -84,7 +83,14 @@ export class PoolSlots {
 
   /** Takes a request; undefined when there is no room for it now. */
   take({ runId, token, needs }: Pick<Lease, "runId" | "token" | "needs">, now: number): Taken | undefined {
-    const lease: Lease = { runId, token, needs, since: undefined, extraMs: this.#extraMs() };
+    const lease: Lease = {
+      runId,
+      token,
+      needs,
+      since: undefined,
+      beganAt: undefined,
+      extraMs: this.#extraMs(),
+    };
     if (this.couldHave(needs) && this.#idle(needs) > 0) {
       this.#waiting.push(lease);
       return { how: "granted", lease, rests: undefined };
@@ -157,19 +163,12 @@ export class PoolSlots {
   }
 
   #free(slots: readonly Slot[], waiting: readonly Lease[] = []): Resources {
-    const free: Record<string, number> = { ...this.#resources };
-    for (const lease of [...slots.flatMap((slot) => slot.lease ?? []), ...waiting]) {
-      for (const [name, amount] of Object.entries(lease.needs)) free[name] = (free[name] ?? 0) - amount;
-    }
-    return free;
+    const held = [...slots.flatMap((slot) => slot.lease ?? []), ...waiting];
+    return held.reduce<Resources>((free, { needs }) => without(free, needs), this.#resources);
   }
 }
 
 /** Of one that works. */
 function endOf({ since, extraMs }: Lease): number {
   return since! + QUANTUM_MS + extraMs;
-}
-
-function suffices(free: Resources, needs: Resources): boolean {
-  return Object.entries(needs).every(([name, amount]) => (free[name] ?? 0) >= amount - TOLERANCE);
 }

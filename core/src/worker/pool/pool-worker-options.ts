@@ -2,9 +2,9 @@ import { parseArgs } from "node:util";
 import { parseBytes } from "../../base/bytes.ts";
 import { checkResources } from "../../base/check-options.ts";
 import { InvalidOptionError, toError } from "../../base/errors.ts";
+import type { Resources } from "../../base/resources.ts";
 import { type NatsTarget, resolveNatsOptions } from "../../wire/nats/nats-options.ts";
 import { checkPoolName } from "../../wire/nats/pool/pool-names.ts";
-import type { Resources } from "../../wire/nats/pool/resource-class.ts";
 
 /** What a worker of a pool is. */
 export interface PoolWorkerOptions {

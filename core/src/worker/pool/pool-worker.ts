@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import type { Resources } from "../../base/resources.ts";
 import { delay } from "../../base/wait.ts";
 import type { WorkerDeath } from "../../contracts/worker-link.ts";
 import { type Bucket, removeKey } from "../../wire/nats/pool/bucket.ts";
@@ -14,10 +15,10 @@ import {
 } from "../../wire/nats/pool/pool-messages.ts";
 import { newsSubject, runPoolSubject } from "../../wire/nats/pool/pool-names.ts";
 import type { PoolQueue } from "../../wire/nats/pool/pool-queue.ts";
-import { classResources, type Resources } from "../../wire/nats/pool/resource-class.ts";
+import { classResources } from "../../wire/nats/pool/resource-class.ts";
 import { PROTOCOL_VERSION } from "../../wire/protocol.ts";
 import { LanePool, type PoolLane } from "./lane-pool.ts";
-import { PoolSlots, type Slot } from "./pool-slots.ts";
+import { type Lease, PoolSlots, type Slot } from "./pool-slots.ts";
 import type { PoolWorkerOptions } from "./pool-worker-options.ts";
 
 /** A request is waited for so long at a time, in milliseconds: an answer to a question that is out of date is given back. */
@@ -53,7 +54,8 @@ export class PoolWorker {
   readonly #pulling = new Set<string>();
   /** Slots that are to rest once the lane is ready that is to have them. */
   readonly #toRest = new Map<PoolLane, Slot>();
-  readonly #since = new Map<Slot, number>();
+  /** Lanes that are ready, by what they hold of a slot, or are to hold. */
+  readonly #leased = new Map<Lease, PoolLane>();
   readonly #leaving = new AbortController();
   readonly #news: Subscription;
   #changed = Promise.withResolvers<void>();
@@ -189,24 +191,17 @@ export class PoolWorker {
   #ready(lane: PoolLane): void {
     const slot = this.#toRest.get(lane);
     this.#toRest.delete(lane);
-    if (slot?.isResting && slot.lease !== undefined) {
-      const other = this.#laneOf.get(slot);
-      if (other !== undefined) this.#lanes.rest(other);
-    }
+    const other = slot?.isResting ? this.#laneAt(slot) : undefined;
+    if (other !== undefined) this.#lanes.rest(other);
     this.#leased.set(lane.lease!, lane);
     this.#assign();
   }
 
-  readonly #leased = new Map<object, PoolLane>();
-  readonly #laneOf = new Map<Slot, PoolLane>();
-
   #assign(): void {
-    for (const { slot, lease } of this.#slots.assign((one) => this.#leased.has(one))) {
-      const lane = this.#leased.get(lease)!;
+    for (const { lease } of this.#slots.assign((one) => this.#leased.has(one))) {
       lease.since = this.#clock.now();
-      this.#since.set(slot, this.#clock.wallTime());
-      this.#laneOf.set(slot, lane);
-      this.#lanes.wake(lane);
+      lease.beganAt = this.#clock.wallTime();
+      this.#lanes.wake(this.#leased.get(lease)!);
     }
     this.#lanes.keepSpares(this.#spares());
     this.#notify();
@@ -238,9 +233,12 @@ export class PoolWorker {
     const { lease } = lane;
     if (lease === undefined) return;
     this.#leased.delete(lease);
-    for (const [slot, other] of this.#laneOf) if (other === lane) this.#laneOf.delete(slot);
     this.#slots.release(lease);
     lane.lease = undefined;
+  }
+
+  #laneAt({ lease }: Slot): PoolLane | undefined {
+    return lease && this.#leased.get(lease);
   }
 
   #tellRun(runId: string, news: LaneNews): void {
@@ -276,10 +274,10 @@ export class PoolWorker {
   #state(): PoolWorkerState {
     const { pool, resources } = this.#options;
     const lanes = this.#slots.slots.map((slot) => {
-      const lane = this.#laneOf.get(slot);
+      const lane = this.#laneAt(slot);
       if (lane === undefined) return {};
       const { runId, flowName, token } = lane;
-      return { runId, flowName, token, since: this.#since.get(slot)! };
+      return { runId, flowName, token, since: slot.lease!.beganAt! };
     });
     return {
       id: this.#deps.id,

@@ -1,6 +1,6 @@
+import type { Resources } from "../../../base/resources.ts";
 import type { LogLevel } from "../../../contracts/event.ts";
 import type { WorkerDeath } from "../../../contracts/worker-link.ts";
-import type { Resources } from "./resource-class.ts";
 
 /** A request of a run for one lane, until another run's turn. */
 export interface LaneRequest {

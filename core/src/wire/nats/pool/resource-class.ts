@@ -1,7 +1,7 @@
 /* A request for a lane names what the lane must have. That is part of subjects and of consumers' names, in which few
    characters may stand. */
 
-export type Resources = Readonly<Record<string, number>>;
+import type { Resources } from "../../../base/resources.ts";
 
 /** Of a lane that needs to have nothing. */
 export const ANY_CLASS = "any";
