@@ -1,8 +1,8 @@
 import { flow, type MusterEvent, type TaskFuture, task } from "@muster/core";
+import { seededRandom } from "@muster/core/testing";
 import { expect, test } from "vitest";
 import { localWorkers } from "./support/clusters.ts";
 import { blobDirectoriesOf, processesWith } from "./support/left-behind.ts";
-import { seededRandom } from "./support/random.ts";
 
 const TASKS = 5000;
 const KILL_EVERY_MS = 300;

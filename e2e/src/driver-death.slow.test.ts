@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { seededRandom } from "@muster/core/testing";
 import { expect, test } from "vitest";
 import { Child } from "./support/child.ts";
 import { blobDirectoriesOf, blobsOf, until } from "./support/left-behind.ts";
-import { seededRandom } from "./support/random.ts";
 
 const { random, seed } = seededRandom();
 const MOMENTS = Array.from({ length: 10 }, () => Math.floor(random() * 1500));

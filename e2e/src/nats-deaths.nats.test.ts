@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { flow, type MusterEvent, task } from "@muster/core";
+import { seededRandom } from "@muster/core/testing";
 import { expect, test } from "vitest";
 import { localWorkers } from "./support/clusters.ts";
 import { blobDirectoriesOf, processesWith } from "./support/left-behind.ts";
 import { NatsServer, Network } from "./support/nats.ts";
-import { seededRandom } from "./support/random.ts";
 
 /** So many times each, with other seeds; `MUSTER_TIMES=10` for a long look. */
 const TIMES = Number(process.env["MUSTER_TIMES"] ?? 2);

@@ -46,10 +46,10 @@ async function failureAt(
 
 /** What is in the server of any run. */
 async function leftIn(server: NatsServer): Promise<string[]> {
-  const { streams } = (await server.ask("STREAM.NAMES", { who })) as { streams?: string[] | null };
+  const { streams } = (await server.ask("$JS.API.STREAM.NAMES", { who })) as { streams?: string[] | null };
   const left = (streams ?? []).filter((name) => name.startsWith("OBJ_"));
   if (streams?.includes("KV_muster-runs") !== true) return left;
-  const { state } = (await server.ask("STREAM.INFO.KV_muster-runs", { who })) as {
+  const { state } = (await server.ask("$JS.API.STREAM.INFO.KV_muster-runs", { who })) as {
     state: { messages: number };
   };
   return state.messages === 0 ? left : [...left, `${state.messages} leases`];
@@ -105,7 +105,7 @@ test("a version that is too old, and the oldest that is not", async () => {
 
 test("no room for another stream", async () => {
   await using server = await NatsServer.start("NATS_SERVER_BIN", limited("max_streams: 1"));
-  await server.ask("STREAM.CREATE.theirs", { body: { name: "theirs", subjects: ["theirs"] }, who });
+  await server.ask("$JS.API.STREAM.CREATE.theirs", { body: { name: "theirs", subjects: ["theirs"] }, who });
   const error = await failureAt(server.address, ME);
   expect(error).toMatchObject({ code: "NATS", trouble: "LIMIT" });
   expect(error.message).toMatch(
@@ -145,7 +145,7 @@ test("room for the lease of a run, and none for its large values: the lease is n
     deny_delete: true,
     num_replicas: 1,
   };
-  await server.ask("STREAM.CREATE.KV_muster-runs", { body: bucket, who });
+  await server.ask("$JS.API.STREAM.CREATE.KV_muster-runs", { body: bucket, who });
   expect((await failureAt(server.address, ME)).message).toContain(
     "could not make the object store of a run: maximum number of streams reached (error 10027). Raise max_streams",
   );

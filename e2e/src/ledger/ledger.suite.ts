@@ -1,6 +1,6 @@
+import { seededRandom } from "@muster/core/testing";
 import { expect, test } from "vitest";
 import { blobDirectoriesOf } from "../support/left-behind.ts";
-import { seededRandom } from "../support/random.ts";
 import { LedgerFile } from "./ledger-file.ts";
 import { live } from "./life.ts";
 import { PLACES, type Place } from "./places.ts";

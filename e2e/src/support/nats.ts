@@ -10,18 +10,23 @@ export interface NatsServerSetup {
   readonly config?: string;
   /** @default true */
   readonly jetStream?: boolean;
+  /** More of its command line. */
+  readonly args?: readonly string[];
 }
 
 /** A server of NATS on the loopback interface that a test kills and starts again, on the same files. */
 export class NatsServer implements AsyncDisposable {
   readonly #directory = mkdtempSync(join(tmpdir(), "muster-e2e-nats-"));
   readonly #program: string;
+  readonly #args: readonly string[];
   readonly port: number;
   #process: ChildProcess | undefined;
 
-  readonly #args: readonly string[];
-
-  private constructor(program: string, port: number, { config, jetStream = true }: NatsServerSetup) {
+  private constructor(
+    program: string,
+    port: number,
+    { config, jetStream = true, args = [] }: NatsServerSetup,
+  ) {
     this.#program = program;
     this.port = port;
     const file = join(this.#directory, "nats.conf");
@@ -29,6 +34,7 @@ export class NatsServer implements AsyncDisposable {
     this.#args = [
       ...(config === undefined ? [] : ["-c", file]),
       ...(jetStream ? ["-js", "-sd", this.#directory] : []),
+      ...args,
     ];
   }
 
@@ -56,12 +62,12 @@ export class NatsServer implements AsyncDisposable {
     }
   }
 
-  /** The answer of its JetStream, for which no client is needed. */
-  async ask(what: string, { body = {}, who = {} }: { body?: object; who?: object } = {}): Promise<object> {
+  /** The answer of its JetStream to a message there, for which no client is needed. */
+  async ask(subject: string, { body = {}, who = {} }: { body?: object; who?: object } = {}): Promise<object> {
     const socket = connect(this.port, "127.0.0.1");
     const text = JSON.stringify(body);
     socket.write(
-      `CONNECT ${JSON.stringify({ verbose: false, ...who })}\r\nSUB answer 1\r\nPUB $JS.API.${what} answer ${Buffer.byteLength(text)}\r\n${text}\r\n`,
+      `CONNECT ${JSON.stringify({ verbose: false, ...who })}\r\nSUB answer 1\r\nPUB ${subject} answer ${Buffer.byteLength(text)}\r\n${text}\r\n`,
     );
     let heard = "";
     for await (const bytes of socket) {
@@ -143,7 +149,7 @@ export class Network implements Disposable {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number };

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { TemporaryClusterExecutor, type TemporaryClusterOptions } from "@muster/core";
 import { Child, type ChildOptions } from "./child.ts";
+import { freePort, NatsServer } from "./nats.ts";
 
 /** As `muster pool status --json` shows it. */
 export interface PoolStatus {
@@ -44,45 +41,28 @@ export interface StreamDetail {
 
 /** A server of NATS of a test, and what the test starts at it. */
 export class PoolServer implements AsyncDisposable {
-  readonly #directory: string;
-  #server: Child;
-  readonly address: string;
+  readonly #server: NatsServer;
   readonly #monitor: string;
 
-  readonly #args: readonly string[];
-
-  private constructor(
-    directory: string,
-    server: Child,
-    args: readonly string[],
-    ports: { client: string; monitor: string },
-  ) {
-    this.#directory = directory;
+  private constructor(server: NatsServer, monitor: string) {
     this.#server = server;
-    this.#args = args;
-    this.address = `nats://127.0.0.1:${ports.client}`;
-    this.#monitor = `http://127.0.0.1:${ports.monitor}`;
+    this.#monitor = monitor;
   }
 
   static async start(...args: string[]): Promise<PoolServer> {
-    const directory = mkdtempSync(join(tmpdir(), "muster-e2e-nats-"));
-    const fixed = ["-js", "-sd", directory, "-a", "127.0.0.1", ...args];
-    const server = new Child([...fixed, "-p", "-1", "-m", "-1"], { program: serverProgram() });
-    const [, monitor] = await server.printed(/http monitor on 127\.0\.0\.1:(\d+)/);
-    const [, client] = await server.printed(/client connections on 127\.0\.0\.1:(\d+)/);
-    await server.printed(/Server is ready/);
-    return new PoolServer(directory, server, [...fixed, "-p", client!, "-m", monitor!], {
-      client: client!,
-      monitor: monitor!,
-    });
+    const monitor = String(await freePort());
+    const server = await NatsServer.start("NATS_SERVER_BIN", { args: ["-m", monitor, ...args] });
+    return new PoolServer(server, `http://127.0.0.1:${monitor}`);
+  }
+
+  get address(): string {
+    return this.#server.address;
   }
 
   /** Kills it, and starts it again with what it had stored. */
   async restart(): Promise<void> {
-    this.#server.kill("SIGKILL");
-    await this.#server.ended;
-    this.#server = new Child(this.#args, { program: serverProgram() });
-    await this.#server.printed(/Server is ready/);
+    await this.#server.kill();
+    await this.#server.restart();
   }
 
   /** `muster worker <address> --pool …`, once it is there. */
@@ -115,19 +95,9 @@ export class PoolServer implements AsyncDisposable {
     await this.#ask(`$KV.muster-pools.${worker.pool}.${worker.id}`, worker);
   }
 
-  /** In the words of NATS itself. */
-  async #ask(subject: string, message: unknown): Promise<void> {
-    const socket = connect(Number(new URL(this.address).port), "127.0.0.1");
-    const body = JSON.stringify(message);
-    socket.write(
-      `CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB ${subject} answer ${Buffer.byteLength(body)}\r\n${body}\r\n`,
-    );
-    let answer = "";
-    for await (const bytes of socket) {
-      answer += String(bytes);
-      if (/^MSG answer [\s\S]*}\r\n/m.test(answer)) break;
-    }
-    if (answer.includes('"error"')) throw new Error(answer);
+  async #ask(subject: string, body: object): Promise<void> {
+    const answer = await this.#server.ask(subject, { body });
+    if ("error" in answer) throw new Error(JSON.stringify(answer));
   }
 
   executor(options: TemporaryClusterOptions["clientKwargs"] = {}): TemporaryClusterExecutor {
@@ -160,14 +130,7 @@ export class PoolServer implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-    rmSync(this.#directory, { recursive: true, force: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server[Symbol.asyncDispose]();
   }
-}
-
-function serverProgram(): string {
-  const program = process.env["NATS_SERVER_BIN"];
-  if (program === undefined) throw new Error("NATS_SERVER_BIN does not say where nats-server is.");
-  return program;
 }
